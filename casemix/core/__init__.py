@@ -1,0 +1,1 @@
+"""Contracts and containers: what every plugin is written against."""

@@ -1,0 +1,159 @@
+"""The contract of a metric: three cohorts seen through one embedder in, one calibrated score out."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from casemix.core.fields import Schema
+from casemix.core.samples import Samples
+
+
+class Family(enum.StrEnum):
+    """What a metric speaks about."""
+
+    FIDELITY = "fidelity"
+    DIVERSITY = "diversity"
+    UTILITY = "utility"
+    PRIVACY = "privacy"
+    LINKAGE = "linkage"
+    FAIRNESS = "fairness"
+    CONSTRAINTS = "constraints"
+
+
+class Goal(enum.StrEnum):
+    """Which direction is good; `DESCRIBE` is a description and gets no verdict."""
+
+    MAXIMISE = "maximise"
+    MINIMISE = "minimise"
+    DESCRIBE = "describe"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A measured value with its uncertainty and its two anchors.
+
+    Args:
+        value: the value, or None where it is undefined (``note`` then says why).
+        interval: 95 % interval by subject-level bootstrap, or None.
+        n: number of subjects on each side of the comparison.
+        ceiling: the same on real against held-out real data.
+        floor: the same on the control arm that the metric names.
+        note: reason for an undefined value, extractor, or a warning such as over-coupling.
+        details: JSON-ready extras (per column, per pair, TPR at low FPR ...).
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+    n: int = 0
+    ceiling: float | None = None
+    floor: float | None = None
+    note: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def relative(self) -> float | None:
+        """``(value - floor) / (ceiling - floor)``: 0 at the floor, 1 at the ceiling.
+
+        None where it is undefined: an anchor is missing, or the two are (nearly) equal.
+        """
+        if self.value is None or self.ceiling is None or self.floor is None:
+            return None
+        span = self.ceiling - self.floor
+        return None if abs(span) < 1e-9 else (self.value - self.floor) / span
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the score as JSON-ready numbers."""
+        return {
+            "value": self.value,
+            "interval": None if self.interval is None else list(self.interval),
+            "n": self.n,
+            "ceiling": self.ceiling,
+            "floor": self.floor,
+            "relative": self.relative,
+            "note": self.note,
+            "details": dict(self.details),
+        }
+
+
+@dataclass(frozen=True)
+class View:
+    """One set of records as the metrics see it: findings, embedding and context, row by row.
+
+    Args:
+        samples: the records, n of them.
+        findings: typed findings, index = sample ids, (n, f).
+        embedding: vectors of the frozen embedder, float (n, d).
+        context: the subjects' recorded context, index = sample ids, (n, c).
+    """
+
+    samples: Samples
+    findings: pd.DataFrame
+    embedding: np.ndarray
+    context: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def take(self, positions: np.ndarray) -> View:
+        """Return the rows at these positions."""
+        return View(
+            self.samples.take(positions),
+            self.findings.iloc[positions],
+            self.embedding[positions],
+            self.context.iloc[positions],
+        )
+
+
+@dataclass(frozen=True)
+class EvalData:
+    """What one metric is computed on.
+
+    Args:
+        train: the real records that the generator was fitted on (also the embedder).
+        holdout: real records that took no part in any fitting.
+        synthetic: the records under test; in the ceiling arm real ones, in the floor arm the
+            control's.
+        findings_schema: fields of ``findings``.
+        context_schema: fields of ``context``.
+        embedder: the embedder's name, for reports.
+        target: the field (context or finding) that downstream models predict, or ``""``.
+    """
+
+    train: View
+    holdout: View
+    synthetic: View
+    findings_schema: Schema
+    context_schema: Schema
+    embedder: str
+    target: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named, typed measurement.
+
+    Args:
+        name: ``family-free`` lower-case name, e.g. ``c2st_auc``.
+        family: what it speaks about.
+        goal: which direction is good.
+        bounds: smallest and largest possible value.
+        compute: ``(data, seed) -> Score`` (value, interval, n, note, details).
+        control: the arm that it must fail: ``marginals``, ``copy_training`` or ``""``.
+        description: one sentence for reports; names the source.
+        modalities: where it applies; empty = everywhere.
+    """
+
+    name: str
+    family: Family
+    goal: Goal
+    bounds: tuple[float, float]
+    compute: Callable[[EvalData, int], Score]
+    control: str = "marginals"
+    description: str = ""
+    modalities: frozenset[str] = frozenset()

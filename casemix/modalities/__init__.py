@@ -1,0 +1,1 @@
+"""The four modalities, each a folder of payload, findings, embedder, generators and evaluators."""

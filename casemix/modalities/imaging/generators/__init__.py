@@ -1,0 +1,1 @@
+"""Generators of the imaging modality, one method per file."""

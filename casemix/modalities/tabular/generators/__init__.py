@@ -1,0 +1,1 @@
+"""Generators of the tabular modality, one method per file."""

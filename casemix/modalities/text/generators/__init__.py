@@ -1,0 +1,1 @@
+"""Generators of the text modality, one method per file."""

@@ -1,0 +1,1 @@
+"""Generators of the timeseries modality, one method per file."""
