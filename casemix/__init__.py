@@ -34,7 +34,7 @@ _HOME = {
     "Score": "metric",
 }
 
-__all__ = [  # noqa: F822 - provided by __getattr__
+__all__ = [
     "Cohort",
     "Conditions",
     "EvalData",

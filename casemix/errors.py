@@ -2,7 +2,7 @@
 
 ::
 
-    CasemixError               base: what was wrong, what was given, what is allowed, what to do next
+    CasemixError               base: what was wrong, given, allowed, and what to do next
     ├── SchemaError            a field, level, unit or column that does not fit its schema
     ├── ConditionError         a condition that is unknown, impossible or unsupported
     ├── CohortError            subjects, samples and links that do not fit together

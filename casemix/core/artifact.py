@@ -131,7 +131,9 @@ def reading(folder: Path, kind: str, *, trust: bool = False) -> Saved:
     folder = Path(folder)
     manifest = _manifest(folder)
     if manifest.get("kind") != kind:
-        raise ArtifactError(f"{folder} holds another model.", given=manifest.get("kind"), allowed=kind)
+        raise ArtifactError(
+            f"{folder} holds another model.", given=manifest.get("kind"), allowed=kind
+        )
     if manifest.get("trusted_only") and not trust:
         raise ArtifactError(
             f"{folder} can run code while it is loaded, because its library saves no other way.",

@@ -126,7 +126,9 @@ class Cohort:
             CohortError: fractions that do not add up to 1, or a part that would be empty.
         """
         if abs(sum(fractions.values()) - 1) > 1e-6 or min(fractions.values()) <= 0:
-            raise CohortError("The parts' fractions must be positive and add up to 1.", given=dict(fractions))
+            raise CohortError(
+                "The parts' fractions must be positive and add up to 1.", given=dict(fractions)
+            )
         group_of = self._group_of()
         groups = np.array(sorted(set(group_of)), dtype=object)
         if len(groups) < len(fractions):

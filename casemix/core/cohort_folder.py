@@ -79,7 +79,7 @@ def load(folder: Path) -> Cohort:
         modality: _samples(modality, _read_shards(folder / modality), Schema.from_json(fields))
         for modality, fields in about["modalities"].items()
     }
-    groups = subjects[_GROUP] if _GROUP in subjects else None
+    groups = subjects.get(_GROUP)
     return Cohort(subjects, schema, samples, about["provenance"], groups, about["about"])
 
 

@@ -95,7 +95,9 @@ class Conditions:
             on: ``"sample_id"`` or ``"subject_id"``.
         """
         if on not in ("sample_id", "subject_id"):
-            raise ConditionError("Conditions join on an id.", given=on, allowed=["sample_id", "subject_id"])
+            raise ConditionError(
+                "Conditions join on an id.", given=on, allowed=["sample_id", "subject_id"]
+            )
         keys = self.rows.index if on == "sample_id" else self.rows["subject_id"]
         new = values[list(schema.names)].reindex(keys)
         new.index = self.rows.index
@@ -150,7 +152,9 @@ def _checked_rows(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         )
     absent = [key for key in KEYS if key not in rows.columns]
     if absent:
-        raise ConditionError("Conditions lack a key column.", given=list(rows.columns), allowed=KEYS)
+        raise ConditionError(
+            "Conditions lack a key column.", given=list(rows.columns), allowed=KEYS
+        )
     full = rows.assign(**{n: schema.empty(rows.index)[n] for n in schema.names if n not in rows})
     try:
         checked = schema.coerce(full)

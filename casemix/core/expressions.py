@@ -68,12 +68,18 @@ def fixed_cells(expression: str, schema: Schema) -> dict[str, object]:
 def _truth(node: ast.expr, rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     if isinstance(node, ast.BoolOp):
         parts = [_truth(value, rows, schema) for value in node.values]
-        return np.logical_and.reduce(parts) if isinstance(node.op, ast.And) else np.logical_or.reduce(parts)
+        return (
+            np.logical_and.reduce(parts)
+            if isinstance(node.op, ast.And)
+            else np.logical_or.reduce(parts)
+        )
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return ~_truth(node.operand, rows, schema)
     if isinstance(node, ast.Compare):
         return _comparison(node, rows, schema)
-    raise ConditionError("The expression is not a comparison.", given=ast.unparse(node), next_step=_HELP)
+    raise ConditionError(
+        "The expression is not a comparison.", given=ast.unparse(node), next_step=_HELP
+    )
 
 
 def _comparison(node: ast.Compare, rows: pd.DataFrame, schema: Schema) -> np.ndarray:
@@ -101,7 +107,9 @@ def _single(
     return _compared(column, op, value, schema[name].levels)
 
 
-def _compared(column: pd.Series, op: ast.cmpop, value: object, levels: tuple[str, ...]) -> np.ndarray:
+def _compared(
+    column: pd.Series, op: ast.cmpop, value: object, levels: tuple[str, ...]
+) -> np.ndarray:
     compare = _COMPARE.get(type(op))
     if compare is None:
         raise ConditionError("This comparison is not supported.", next_step=_HELP)

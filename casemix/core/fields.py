@@ -86,7 +86,9 @@ class Field:
             raise SchemaError(f"Field '{self.name}' repeats a level.", given=self.levels)
         if self.kind is Kind.BINARY and len(self.levels) != 2:
             raise SchemaError(f"Binary field '{self.name}' needs two levels.", given=self.levels)
-        if self.range is not None and (self.kind is not Kind.NUMERIC or self.range[0] > self.range[1]):
+        if self.range is not None and (
+            self.kind is not Kind.NUMERIC or self.range[0] > self.range[1]
+        ):
             raise SchemaError(f"Field '{self.name}' has an unusable range.", given=self.range)
 
     def coerce(self, column: pd.Series) -> pd.Series:
@@ -119,10 +121,12 @@ class Field:
         return numbers
 
     def _levelled(self, column: pd.Series) -> pd.Series:
-        if self.kind is Kind.BINARY and column.dtype == bool or str(column.dtype) == "boolean":
-            column = column.map({True: self.levels[1], False: self.levels[0]})
-        text = column.astype(object).where(column.notna(), None).map(_level_text)
-        unknown = sorted(set(text.dropna()) - set(self.levels))
+        cells = [
+            None if missing else _level_text(value, self)
+            for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+        ]
+        text = pd.Series(cells, index=column.index, name=column.name, dtype=object)
+        unknown = sorted({cell for cell in cells if cell is not None} - set(self.levels))
         if unknown:
             raise SchemaError(
                 f"Unknown level in field '{self.name}'.",
@@ -130,7 +134,7 @@ class Field:
                 allowed=self.levels,
                 next_step=did_you_mean(unknown[0], self.levels),
             )
-        return text.astype(object)
+        return text
 
     def out_of_range(self, column: pd.Series) -> pd.Series:
         """Return which cells lie outside `range` (all False for a field without one)."""
@@ -143,8 +147,7 @@ class Field:
 class Schema:
     """An ordered, immutable set of fields with distinct names.
 
-    >>> s = Schema((Field("age", "numeric", "a", range=(0, 120)), Field("sex", "binary", levels=("F", "M"))))
-    >>> s.names
+    >>> Schema((Field("age", "numeric", "a"), Field("sex", "binary", levels=("F", "M")))).names
     ('age', 'sex')
     """
 
@@ -206,7 +209,8 @@ class Schema:
                 "A column that the schema names is missing.",
                 given=list(frame.columns),
                 allowed=self.names,
-                next_step=f"Missing: {', '.join(missing)}. {did_you_mean(missing[0], frame.columns)}",
+                next_step=f"Missing: {', '.join(missing)}. "
+                + did_you_mean(missing[0], map(str, frame.columns)),
             )
         columns = {field.name: field.coerce(frame[field.name]) for field in self.fields}
         return pd.DataFrame(columns, index=frame.index)
@@ -226,7 +230,11 @@ class Schema:
     def to_json(self) -> list[dict[str, Any]]:
         """Return the schema as JSON-ready dictionaries without empty entries."""
         return [
-            {k: (str(v) if k == "kind" else v) for k, v in asdict(f).items() if v not in ("", (), None)}
+            {
+                k: (str(v) if k == "kind" else v)
+                for k, v in asdict(f).items()
+                if v not in ("", (), None)
+            }
             for f in self.fields
         ]
 
@@ -270,9 +278,9 @@ def field_from_json(entry: Mapping[str, Any]) -> Field:
     )
 
 
-def _level_text(value: object) -> str | None:
-    if value is None:
-        return None
+def _level_text(value: object, field: Field) -> str:
+    if isinstance(value, bool | np.bool_) and field.kind is Kind.BINARY:
+        return field.levels[int(value)]
     if isinstance(value, float) and value.is_integer():  # 1.0 from a column that held NaN
         return str(int(value))
     return str(value)

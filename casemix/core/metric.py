@@ -1,4 +1,4 @@
-"""The contract of a metric: three cohorts seen through one embedder in, one calibrated score out."""
+"""The contract of a metric: three cohorts through one embedder in, one calibrated score out."""
 
 from __future__ import annotations
 

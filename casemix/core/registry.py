@@ -45,7 +45,11 @@ def load(group: str, name: str) -> type[Any]:
         return _only_plugin(importlib.import_module(built_in[name]), group, name)
     if name in third_party:
         found = third_party[name].load()
-        return _only_plugin(found, group, name) if inspect.ismodule(found) else _checked(found, group, name)
+        return (
+            _only_plugin(found, group, name)
+            if inspect.ismodule(found)
+            else _checked(found, group, name)
+        )
     known = names(group)
     raise PluginError(
         f"Unknown {group.removesuffix('s')} '{name}'.",
