@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def parse(expression: str, schema: Schema) -> ast.expr:
     return tree
 
 
-def fixed_cells(expression: str, schema: Schema) -> dict[str, object]:
+def fixed_cells(expression: str, schema: Schema) -> dict[str, Any]:
     """Return the cells that an expression fixes outright: its top-level ``field == value``.
 
     >>> from casemix.core.fields import Field
@@ -57,11 +58,12 @@ def fixed_cells(expression: str, schema: Schema) -> dict[str, object]:
     tree = parse(expression, schema)
     whole_and = isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And)
     parts = tree.values if whole_and else [tree]  # type: ignore[attr-defined]
-    fixed: dict[str, object] = {}
+    fixed: dict[str, Any] = {}
     for part in parts:
         if isinstance(part, ast.Compare) and len(part.ops) == 1 and isinstance(part.ops[0], ast.Eq):
-            name, value = _field(part.left, schema), _constant(part.comparators[0])
-            fixed[name] = value
+            sides = (part.left, part.comparators[0])
+            left, right = reversed(sides) if isinstance(sides[0], ast.Constant) else sides
+            fixed[_field(left, schema)] = _constant(right)
     return fixed
 
 
@@ -93,7 +95,7 @@ def _comparison(node: ast.Compare, rows: pd.DataFrame, schema: Schema) -> np.nda
 def _single(
     left: ast.expr, op: ast.cmpop, right: ast.expr, rows: pd.DataFrame, schema: Schema
 ) -> np.ndarray:
-    if not isinstance(left, ast.Name | ast.Call) and isinstance(right, ast.Name):
+    if isinstance(left, ast.Constant):  # 70 < age
         swapped = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
         left, right, op = right, left, swapped.get(type(op), type(op))()
     name, value = _field(left, schema), _constant(right)
@@ -150,7 +152,7 @@ def _field(node: ast.expr, schema: Schema) -> str:
     return name
 
 
-def _constant(node: ast.expr) -> object:
+def _constant(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except ValueError as error:

@@ -32,6 +32,9 @@ class Generator(ABC):
     #: A negative control (bad on purpose): not offered as a method, used by the protocol.
     control: ClassVar[bool] = False
 
+    #: Saved by a library that only pickles: loading can run code, so it needs ``trust=True``.
+    trusted_only: ClassVar[bool] = False
+
     @abstractmethod
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None

@@ -1,0 +1,357 @@
+"""LinkedModel: one chain of generators over one patient context.
+
+``p(subject, a, b, c) = p(subject) p(a | subject) p(b | subject, a) p(c | subject, a, b)``:
+each modality is generated given the context, the record plan, and the typed findings and the
+whitened embedding of the modalities before it. In fitting these come from real records, in
+sampling from generated ones, so modalities stay tied beyond the context that they share.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from casemix.core import artifact, expressions, registry
+from casemix.core.cohort import Cohort, Provenance
+from casemix.core.conditions import Conditions
+from casemix.core.evaluator import Evaluator
+from casemix.core.fields import Kind, Schema
+from casemix.core.generator import Generator
+from casemix.core.progress import Progress
+from casemix.core.record_plan import RecordPlan
+from casemix.core.samples import Samples
+from casemix.core.seeding import child
+from casemix.core.upstream import Upstream
+from casemix.errors import ConditionError, FitError
+
+KIND = "core/linked"
+PREFIX = "syn-"
+_MOST_TRIES = 200  # redraws of a subject that does not meet `where`
+
+
+@dataclass
+class LinkedModel:
+    """A chain of generators that makes linked patients.
+
+    Args:
+        generators: modality -> unfitted generator.
+        tabular: an unfitted tabular generator for the subjects table and the record plans.
+        evaluators: modality -> unfitted evaluator, whose findings and embedding later
+            modalities read; by default ``<modality>/standard``.
+        order: the chain's order; by default the order of ``generators``.
+        reads: modality -> earlier modalities that it reads; by default all of them.
+        embedding_size: whitened axes of each upstream embedding that are read.
+    """
+
+    generators: Mapping[str, Generator]
+    tabular: Generator
+    evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
+    order: Sequence[str] = ()
+    reads: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    embedding_size: int = 8
+
+    def __post_init__(self) -> None:
+        self.order = tuple(self.order) or tuple(self.generators)
+        if set(self.order) != set(self.generators):
+            raise FitError(
+                "The chain's order must name each modality once.",
+                given=self.order,
+                allowed=list(self.generators),
+            )
+        self.reads = {
+            m: tuple(self.reads.get(m, self.order[: self.order.index(m)])) for m in self.order
+        }
+        for modality, earlier in self.reads.items():
+            late = [e for e in earlier if e not in self.order[: self.order.index(modality)]]
+            if late:
+                raise FitError(f"'{modality}' can only read modalities before it.", given=late)
+        self.schema = Schema()
+        self.subjects: Generator | None = None
+        self.plans: dict[str, RecordPlan] = {}
+        self.upstream: dict[str, Upstream] = {}
+        self.fitted: dict[str, Generator] = {}
+        self.linked: dict[str, tuple[str, ...]] = {}
+
+    def fit(
+        self, cohort: Cohort | Mapping[str, Cohort], *, seed: int, progress: Progress | None = None
+    ) -> LinkedModel:
+        """Fit every link of the chain.
+
+        Args:
+            cohort: one linked cohort, or one cohort per modality (a composite): then only the
+                context fields that all share are used, and a modality reads another only
+                where both come from one cohort.
+            seed: seed of all fits.
+            progress: with a checkpoint folder, finished links are kept there and an
+                interrupted fit goes on with the next one.
+
+        Raises:
+            FitError: a modality without a cohort, no shared context, or too few subjects.
+        """
+        progress = progress or Progress()
+        cohorts = self._cohorts(cohort)
+        self.schema = _shared_schema(list(cohorts.values()))
+        base = max(cohorts.values(), key=len)
+        self.linked = {
+            m: tuple(e for e in self.reads[m] if cohorts[e] is cohorts[m]) for m in self.order
+        }
+        whole = _table_samples(base, self.schema)
+        subjects = Conditions.of(base.subjects[list(self.schema.names)], self.schema)
+        fit = copy.deepcopy(self.tabular)
+        self.subjects = _kept(
+            fit,
+            progress,
+            "subjects",
+            lambda p: fit.fit(whole, subjects, seed=child(seed, "subjects"), progress=p),
+        )
+        for modality in self.order:
+            self._fit_link(modality, cohorts[modality], child(seed, modality), progress)
+        return self
+
+    def _fit_link(self, modality: str, cohort: Cohort, seed: int, progress: Progress) -> None:
+        samples = cohort[modality]
+        context = cohort.subject_conditions().pick(self.schema.names)
+        self.plans[modality] = RecordPlan(self.tabular).fit(
+            samples, context, seed=child(seed, "plan")
+        )
+        evaluator = self.evaluators.get(modality) or _standard(modality)
+        evaluator = copy.deepcopy(evaluator).fit(samples, seed=child(seed, "evaluator"))
+        self.upstream[modality] = Upstream.fit(evaluator, samples, size=self.embedding_size)
+        given = cohort.conditions(modality, (*self.schema.names, *samples.schema.names))
+        for earlier in self.linked[modality]:
+            view = self.upstream[earlier]
+            given = given.join(view.per_subject(cohort[earlier]), view.schema, on="subject_id")
+        generator = copy.deepcopy(self.generators[modality])
+        given = _honoured(given, generator)
+        self.fitted[modality] = _kept(
+            generator,
+            progress,
+            modality,
+            lambda p: generator.fit(samples, given, seed=child(seed, "generator"), progress=p),
+        )
+
+    def wanted(self, n: int) -> Conditions:
+        """Return the conditions of ``n`` new subjects of whom nothing is specified yet."""
+        ids = pd.Index([f"{PREFIX}{i:06d}" for i in range(n)], dtype=object)
+        return Conditions.of(self.schema.empty(ids), self.schema)
+
+    def sample(
+        self,
+        subjects: int | Conditions,
+        *,
+        seed: int,
+        where: str = "",
+        progress: Progress | None = None,
+    ) -> Cohort:
+        """Make linked patients.
+
+        Args:
+            subjects: how many, or conditions with one row per subject whose unspecified cells
+                are drawn; ids are kept. Shards of `wanted` give the same patients as the whole.
+            seed: with the ids, it determines every patient.
+            where: an expression that each subject must meet, e.g. ``age > 70 and sex == 'F'``.
+            progress: where to report.
+
+        Raises:
+            ConditionError: an unknown field, or an expression that is (almost) never met.
+        """
+        if self.subjects is None:
+            raise FitError("The linked model is not fitted.", next_step="Call fit, or load one.")
+        progress = progress or Progress()
+        asked = self.wanted(subjects) if isinstance(subjects, int) else subjects.align(self.schema)
+        drawn = self._draw_subjects(asked, child(seed, "subjects"), where)
+        made: dict[str, Samples] = {}
+        known: dict[str, pd.DataFrame] = {}
+        with progress.step("sampling", len(self.order)) as bar:
+            for modality in self.order:
+                made[modality] = self._draw(modality, drawn, known, child(seed, modality), progress)
+                if any(modality in self.linked[m] for m in self.order):
+                    known[modality] = self.upstream[modality].per_subject(made[modality])
+                bar.advance(note=modality)
+        return Cohort(
+            drawn.values,
+            self.schema,
+            {m: s for m, s in made.items() if len(s)},
+            Provenance.SYNTHETIC,
+            about={"name": "casemix synthetic patients", "seed": str(seed), "where": where or "-"},
+        )
+
+    def _draw(
+        self,
+        modality: str,
+        subjects: Conditions,
+        known: Mapping[str, pd.DataFrame],
+        seed: int,
+        progress: Progress,
+    ) -> Samples:
+        given = self.plans[modality].draw(subjects, modality, seed=child(seed, "plan"))
+        for earlier in self.linked[modality]:
+            given = given.join(known[earlier], self.upstream[earlier].schema, on="subject_id")
+        generator = self.fitted[modality]
+        given = _honoured(given, generator)
+        return generator.generate(given, seed=child(seed, "generate"), progress=progress)
+
+    def _draw_subjects(self, asked: Conditions, seed: int, where: str) -> Conditions:
+        assert self.subjects is not None
+        if where:
+            rows = asked.rows.copy()
+            for name, value in expressions.fixed_cells(where, self.schema).items():
+                rows[name] = value
+            asked = Conditions(rows, asked.schema)
+        rows = self._subject_rows(asked, asked.sample_ids, seed)
+        open_ = self._unmet(rows, where)
+        for attempt in range(1, _MOST_TRIES):
+            if not len(open_):
+                break
+            again = asked.take(open_)
+            ids = [f"{i}#{attempt}" for i in again.sample_ids]
+            rows.iloc[open_] = self._subject_rows(again, ids, seed).to_numpy()
+            open_ = open_[self._unmet(rows.iloc[open_], where)]
+        if len(open_):
+            raise ConditionError(
+                f"{len(open_)} of {len(asked)} subjects did not meet the expression in "
+                f"{_MOST_TRIES} draws each.",
+                given=where,
+                next_step="Ask for something that the training subjects show more often.",
+            )
+        return Conditions.of(rows, self.schema)
+
+    def _subject_rows(self, asked: Conditions, ids: Sequence[str], seed: int) -> pd.DataFrame:
+        assert self.subjects is not None
+        renamed = asked.rows.set_axis(pd.Index(list(ids), dtype=object), axis=0)
+        drawn = self.subjects.generate(Conditions(renamed, asked.schema), seed=seed)
+        return drawn.payload.frame.set_axis(asked.rows.index, axis=0)[list(self.schema.names)]
+
+    def _unmet(self, rows: pd.DataFrame, where: str) -> np.ndarray:
+        if not where:
+            return np.array([], dtype=int)
+        return np.flatnonzero(~expressions.evaluate(where, rows, self.schema))
+
+    def _cohorts(self, cohort: Cohort | Mapping[str, Cohort]) -> dict[str, Cohort]:
+        given = {m: cohort for m in self.order} if isinstance(cohort, Cohort) else dict(cohort)
+        missing = [m for m in self.order if m not in given or m not in given[m].modalities]
+        if missing:
+            raise FitError("There is no data for a modality of the chain.", given=missing)
+        taken = [s for c in given.values() for s in c.subjects.index if s.startswith(PREFIX)]
+        if taken:
+            raise FitError(
+                f"A training subject's id starts with '{PREFIX}', which marks synthetic subjects.",
+                given=taken[:5],
+                next_step="Synthetic patients are not to be fitted on; or rename these subjects.",
+            )
+        return {m: given[m] for m in self.order}
+
+    def save(self, folder: Path) -> None:
+        """Write the whole chain as one artifact.
+
+        Raises:
+            FitError: the model is not fitted.
+        """
+        if self.subjects is None:
+            raise FitError("The linked model is not fitted, so there is nothing to save.")
+        with artifact.writing(folder, KIND, trusted_only=self._trusted_only()) as draft:
+            self.subjects.save(draft.folder("subjects"))
+            for modality in self.order:
+                self.plans[modality].save(draft.folder(f"{modality}.plan"))
+                self.upstream[modality].save(draft.folder(f"{modality}.upstream"))
+                self.fitted[modality].save(draft.folder(f"{modality}.generator"))
+            names = {m: registry.name_of(type(g)) for m, g in self.fitted.items()}
+            evaluators = {m: registry.name_of(type(u.evaluator)) for m, u in self.upstream.items()}
+            draft.json(
+                "chain",
+                {
+                    "order": list(self.order),
+                    "reads": {m: list(r) for m, r in self.reads.items()},
+                    "linked": {m: list(r) for m, r in self.linked.items()},
+                    "embedding_size": self.embedding_size,
+                    "schema": self.schema.to_json(),
+                    "subjects": registry.name_of(type(self.subjects)),
+                    "generators": names,
+                    "evaluators": evaluators,
+                },
+            )
+
+    def _trusted_only(self) -> bool:
+        return any(g.trusted_only for g in (self.tabular, *self.fitted.values()))
+
+    @classmethod
+    def load(cls, folder: Path, *, trust: bool = False) -> LinkedModel:
+        """Read a saved chain.
+
+        Raises:
+            ArtifactError: damaged, altered, or not trusted where trust is needed.
+        """
+        saved = artifact.reading(folder, KIND, trust=trust)
+        chain = saved.json("chain")
+
+        def generator(name: str, part: str) -> Generator:
+            return registry.load("generators", name).load(saved.folder(part), trust=trust)
+
+        fitted = {m: generator(n, f"{m}.generator") for m, n in chain["generators"].items()}
+        subjects = generator(chain["subjects"], "subjects")
+        model = cls(
+            fitted,
+            subjects,
+            order=chain["order"],
+            reads=chain["reads"],
+            embedding_size=chain["embedding_size"],
+        )
+        model.schema = Schema.from_json(chain["schema"])
+        model.subjects = subjects
+        model.fitted = fitted
+        model.linked = {m: tuple(r) for m, r in chain["linked"].items()}
+        for m, name in chain["evaluators"].items():
+            evaluator = registry.load("evaluators", name)
+            model.upstream[m] = Upstream.load(saved.folder(f"{m}.upstream"), evaluator)
+            model.plans[m] = RecordPlan.load(saved.folder(f"{m}.plan"), subjects, trust=trust)
+        return model
+
+
+def _kept(
+    generator: Generator,
+    progress: Progress,
+    name: str,
+    fit: Callable[[Progress], Generator],
+) -> Generator:
+    """Return the link that an interrupted run has finished, or fit it and keep it."""
+    part = progress.within(name)
+    if part.checkpoints is None:
+        return fit(part)
+    done = part.checkpoints / "fitted"
+    if not done.exists():
+        fit(part).save(done)
+    return type(generator).load(done, trust=True)  # written by this run's own earlier try
+
+
+def _standard(modality: str) -> Evaluator:
+    return registry.load("evaluators", f"{modality}/standard")()
+
+
+def _honoured(given: Conditions, generator: Generator) -> Conditions:
+    """Return the conditions without fields of a kind that the generator does not honour."""
+    return given.pick(f.name for f in given.schema if f.kind in generator.honours)
+
+
+def _table_samples(cohort: Cohort, schema: Schema) -> Samples:
+    frame = cohort.subjects[list(schema.names)]
+    index = pd.DataFrame({"subject_id": frame.index, "time": 0.0}, index=frame.index)
+    return Samples("tabular", index, registry.payload_type("tabular")(frame, schema))
+
+
+def _shared_schema(cohorts: Sequence[Cohort]) -> Schema:
+    first = cohorts[0].schema
+    shared = [
+        f for f in first if f.kind is not Kind.CODES and all(f in c.schema.fields for c in cohorts)
+    ]
+    if not shared:
+        raise FitError(
+            "The cohorts share no context field, so their modalities cannot be tied.",
+            given=[c.schema.names for c in cohorts],
+            next_step="Give the cohorts fields of the same name, kind, unit and levels.",
+        )
+    return Schema(tuple(shared))
