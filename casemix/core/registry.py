@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -68,6 +70,25 @@ def name_of(plugin: type[Any]) -> str:
             if point.value.partition(":")[0] == plugin.__module__:
                 return name
     raise PluginError(f"{plugin.__qualname__} is not registered.", given=plugin.__module__)
+
+
+def config(plugin: type[Any], options: Mapping[str, Any]) -> Any:
+    """Return a plugin's ``Config`` with these settings.
+
+    Raises:
+        PluginError: the plugin has no settings, or not these.
+    """
+    settings = getattr(importlib.import_module(plugin.__module__), "Config", None)
+    known = [] if settings is None else [f.name for f in fields(settings)]
+    for key in options:
+        if settings is None or key not in known:
+            raise PluginError(
+                f"'{name_of(plugin)}' has no setting '{key}'.",
+                allowed=known or "no settings",
+                next_step=did_you_mean(key, known),
+            )
+    assert settings is not None
+    return settings(**options)
 
 
 def summary(group: str, name: str) -> str:

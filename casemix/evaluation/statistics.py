@@ -102,9 +102,7 @@ def as_subjects(subjects: npt.ArrayLike | None, n: int) -> IntArray:
     return codes
 
 
-def bootstrap_rows(
-    subjects: npt.ArrayLike, *, seed: int, repeats: int = 200
-) -> list[IntArray]:
+def bootstrap_rows(subjects: npt.ArrayLike, *, seed: int, repeats: int = 200) -> list[IntArray]:
     """Return the rows of each bootstrap sample of subjects.
 
     Args:

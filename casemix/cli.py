@@ -1,0 +1,261 @@
+"""The command line: ``casemix run | import | phantom | fit | sample | evaluate | list | show``.
+
+Heavy modules are imported inside the commands, so that ``casemix list`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from casemix.errors import CasemixError
+
+if TYPE_CHECKING:
+    from casemix.core.cohort import Cohort
+
+app = typer.Typer(
+    name="casemix",
+    help="Make linked synthetic patients, and measure how faithful, useful, private and linked "
+    "any synthetic cohort is.\n\nStart with: casemix run linked-patients",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+Out = Annotated[Path, typer.Option("--out", help="The folder to write; it must not exist yet.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same patients.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Load a model whose file format can run code (SDV).")
+]
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name; see: casemix list recipes")],
+    data: Annotated[
+        Path | None, typer.Option(help="A cohort folder; without it the embedded phantom is used.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; by default runs/RECIPE.")
+    ] = None,
+    n: Annotated[int | None, typer.Option(min=1, help="How many synthetic patients.")] = None,
+    seed: Seed = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show RECIPE"),
+    ] = None,
+    tiny: Annotated[
+        bool, typer.Option("--tiny", help="Smallest real settings: the whole run in about a minute.")
+    ] = False,
+) -> None:
+    """Run a recipe from data to report; a killed run goes on with the same command.
+
+    Examples:
+
+    casemix run linked-patients
+
+    casemix run linked-patients --data my_cohort --n 500 --out runs/mine
+
+    casemix run linked-patients --set imaging=imaging/dcgan --set options.text.temperature=0.8
+    """
+    from casemix.core.progress import terminal
+    from casemix.recipes import catalogue
+
+    chosen = catalogue.settings(recipe, settings or [])
+    folder = out or Path("runs") / recipe
+    request = catalogue.Request(folder, data, n, seed, tiny, chosen)
+    with terminal() as progress:
+        catalogue.runner(recipe)(request, progress)
+
+
+@app.command()
+def phantom(
+    out: Out,
+    n: Annotated[int, typer.Option(min=1, help="How many simulated patients.")] = 600,
+    seed: Seed = 0,
+    coupling: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="How strongly hidden severity ties the modalities."),
+    ] = 1.0,
+) -> None:
+    """Simulate the embedded cardiac phantom cohort: table, vital signs, MR images and notes.
+
+    Example: casemix phantom --n 600 --out phantom
+    """
+    from casemix.recipes.phantom.cohort import phantom_cohort
+
+    cohort = phantom_cohort(n, seed=seed, coupling=coupling)
+    cohort.save(out)
+    _describe(cohort, out)
+
+
+@app.command("import")
+def import_(
+    mapping: Annotated[
+        str, typer.Argument(help="A mapping YAML, or the name of a shipped one (casemix list mappings).")
+    ],
+    root: Annotated[Path, typer.Option(help="The folder that the mapping's file names start from.")],
+    out: Out,
+) -> None:
+    """Read a folder of tables, images and series into a cohort, as a mapping says.
+
+    Example: casemix import ptbxl_subset --root data/ptbxl_subset --out cohorts/ptbxl
+    """
+    from casemix.recipes.mapping import import_cohort
+
+    cohort, report = import_cohort(mapping, root)
+    cohort.save(out)
+    for line in report.lines():
+        typer.echo(line)
+    _describe(cohort, out)
+
+
+@app.command()
+def fit(
+    method: Annotated[str, typer.Argument(help="MODALITY/METHOD; see: casemix list generators")],
+    data: Annotated[Path, typer.Option(help="A cohort folder.")],
+    out: Out,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(help="A field to condition on (repeat it); by default all that are recorded."),
+    ] = None,
+    seed: Seed = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show METHOD"),
+    ] = None,
+) -> None:
+    """Fit one generator on one modality of a cohort.
+
+    Example: casemix fit tabular/trees --data phantom --out models/labs
+    """
+    from casemix.core.cohort import Cohort
+    from casemix.core.progress import terminal
+    from casemix.recipes import single
+
+    with terminal() as progress:
+        fitted = single.fit(
+            method, Cohort.load(data), fields=given, seed=seed, changes=settings or [], progress=progress
+        )
+    fitted.save(out)
+    typer.echo(f"Model: {out}")
+
+
+@app.command()
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model folder, of `casemix fit` or of a run.")],
+    out: Out,
+    n: Annotated[int | None, typer.Option(min=1, help="How many new patients.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="A cohort whose recorded context is taken, one by one.")
+    ] = None,
+    where: Annotated[
+        str, typer.Option(help="What each patient must meet: age > 70 and sex == 'F'")
+    ] = "",
+    shards: Annotated[
+        int, typer.Option(min=1, help="Make them in this many parts; the patients stay the same.")
+    ] = 1,
+    seed: Seed = 0,
+    trust: Trust = False,
+) -> None:
+    """Sample synthetic patients from a saved model.
+
+    Example: casemix sample runs/linked-patients/model --n 50 --where "age > 70" --out elderly
+    """
+    from casemix.core.progress import terminal
+    from casemix.recipes import single
+
+    if (n is None) == (like is None):
+        raise typer.BadParameter("Give either --n or --like.")
+    with terminal() as progress:
+        cohort = single.sample(
+            model, n=n, like=like, where=where, shards=shards, seed=seed, trust=trust, progress=progress
+        )
+    cohort.save(out)
+    _describe(cohort, out)
+
+
+@app.command()
+def evaluate(
+    real: Annotated[Path, typer.Option(help="The real cohort that the generator was fitted on.")],
+    holdout: Annotated[Path, typer.Option(help="Real subjects that it never saw.")],
+    synthetic: Annotated[Path, typer.Option(help="The synthetic cohort, made by any tool.")],
+    out: Out,
+    target: Annotated[str, typer.Option(help="Field that downstream models predict.")] = "",
+    seed: Seed = 0,
+) -> None:
+    """Judge a synthetic cohort: metrics.json, report.html, patients.html and summary.md.
+
+    Example: casemix evaluate --real train --holdout held --synthetic syn --out judged
+    """
+    from rich.console import Console
+
+    from casemix.core.cohort import Cohort
+    from casemix.core.progress import terminal
+    from casemix.recipes.judge import judge
+    from casemix.recipes.run_folder import RunFolder
+
+    cohorts = [Cohort.load(path) for path in (real, holdout, synthetic)]
+    paths = [str(path.resolve()) for path in (real, holdout, synthetic)]
+    about = {"recipe": "evaluate", "cohorts": paths, "target": target, "seed": seed}
+    with terminal() as progress:
+        console = Console(stderr=True)
+        folder = RunFolder.open(out, about, console=console, progress=progress)
+        judge(folder, *cohorts, seed=seed, target=target)
+    typer.echo(f"Report:         {out / 'report.html'}")
+    typer.echo(f"Patient viewer: {out / 'patients.html'}")
+
+
+@app.command("list")
+def list_(
+    what: Annotated[
+        str, typer.Argument(help="generators, evaluators, metrics, recipes or mappings; all if left out.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List what there is, by the name that other commands take."""
+    from casemix.recipes import inventory
+
+    found = inventory.listing(what)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for group, entries in found.items():
+        typer.echo(f"{group}:")
+        width = max(map(len, entries), default=0)
+        for name, line in entries.items():
+            typer.echo(f"  {name:<{width}}  {line}".rstrip())
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A generator, evaluator, recipe, mapping or folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a plugin, recipe, mapping, cohort folder or model folder is, and its settings."""
+    from casemix.recipes import inventory
+
+    shown = inventory.shown(name)
+    typer.echo(json.dumps(shown, indent=2) if as_json else inventory.as_text(shown))
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 done, 1 a stated failure, 2 wrong usage."""
+    try:
+        app()
+    except (CasemixError, OSError) as error:
+        typer.secho(f"Error: {error}", fg="red", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.secho("Stopped. The same command goes on where it stopped.", err=True)
+        sys.exit(1)
+
+
+def _describe(cohort: Cohort, out: Path) -> None:
+    counts = ", ".join(f"{len(s)} {m}" for m, s in cohort.samples.items())
+    typer.echo(f"{out}: {len(cohort)} {cohort.provenance} subjects; samples: {counts or 'none'}")

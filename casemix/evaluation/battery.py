@@ -1,0 +1,249 @@
+"""The shared metrics: every modality is judged by these, through its findings and its embedder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from casemix.core.fields import Kind
+from casemix.core.metric import EvalData, Family, Goal, Metric, Score, View
+from casemix.evaluation import diversity, fidelity, privacy, tables, utility
+from casemix.evaluation.statistics import Estimate, bootstrap_rows, percentile_interval
+
+_REPEATS = 60  # bootstrap samples where each one recomputes a table of columns
+
+
+def features(view: View) -> pd.DataFrame:
+    """Return findings and embedding side by side, (n, f + d): what a classifier may look at."""
+    names = [f"embedding.{k}" for k in range(view.embedding.shape[1])]
+    vectors = pd.DataFrame(view.embedding.astype(float), view.findings.index, names)
+    return pd.concat([view.findings, vectors], axis=1)
+
+
+def _subjects(view: View) -> np.ndarray:
+    return view.samples.subject_ids
+
+
+def _n(data: EvalData) -> int:
+    arms = (data.holdout, data.synthetic)
+    return min(len(set(_subjects(view))) for view in arms)
+
+
+def _tablewise(
+    measure: Callable[[pd.DataFrame, pd.DataFrame], tables.Columnwise],
+) -> Callable[[EvalData, int], Score]:
+    def compute(data: EvalData, seed: int) -> Score:
+        real, made = data.holdout.findings, data.synthetic.findings
+        whole = measure(real, made)
+        rows = zip(
+            bootstrap_rows(_subjects(data.holdout), seed=seed, repeats=_REPEATS),
+            bootstrap_rows(_subjects(data.synthetic), seed=seed + 1, repeats=_REPEATS),
+            strict=True,
+        )
+        draws = [measure(real.iloc[a], made.iloc[b]).value for a, b in rows]
+        worst = sorted(whole.parts.items(), key=lambda item: item[1])[:20]
+        return Score(
+            whole.value, percentile_interval(draws), _n(data), details={"lowest": dict(worst)}
+        )
+
+    return compute
+
+
+def _c2st(data: EvalData, seed: int) -> Score:
+    found = fidelity.c2st(
+        features(data.holdout),
+        features(data.synthetic),
+        subjects_real=_subjects(data.holdout),
+        subjects_synthetic=_subjects(data.synthetic),
+        seed=seed,
+    )
+    return _score(found, data.embedder)
+
+
+def _one_nearest_neighbour(data: EvalData, seed: int) -> Score:
+    found = fidelity.one_nearest_neighbour_accuracy(
+        data.holdout.embedding,
+        data.synthetic.embedding,
+        subjects_real=_subjects(data.holdout),
+        subjects_synthetic=_subjects(data.synthetic),
+        seed=seed,
+    )
+    return _score(found, data.embedder)
+
+
+def _mmd(data: EvalData, seed: int) -> Score:
+    found = fidelity.mmd_rbf(
+        data.holdout.embedding,
+        data.synthetic.embedding,
+        subjects_real=_subjects(data.holdout),
+        subjects_synthetic=_subjects(data.synthetic),
+        seed=seed,
+    )
+    details = {"p_value": found.p_value}
+    return Score(found.value, found.interval, found.n, note=data.embedder, details=details)
+
+
+def _support(part: str) -> Callable[[EvalData, int], Score]:
+    def compute(data: EvalData, seed: int) -> Score:
+        real, made = data.holdout.embedding, data.synthetic.embedding
+        overlap = diversity.support_overlap(real, made)
+        return Score(float(getattr(overlap, part)), None, _n(data), note=data.embedder)
+
+    return compute
+
+
+def _utility(data: EvalData, seed: int) -> Score:
+    if not data.target:
+        return Score(None, note="No field to predict was given or found.")
+    train_y, test_y = _target(data.synthetic, data.target), _target(data.holdout, data.target)
+    train, test = _features_without(data, data.synthetic), _features_without(data, data.holdout)
+    test_x, train_x, _ = tables.encode_columns(test, train)
+    known, seen = train_y.notna().to_numpy(), test_y.notna().to_numpy()
+    numeric = _is_numeric(data)
+    found = utility.tstr(
+        train_x[known],
+        train_y[known].to_numpy(),
+        test_x[seen],
+        test_y[seen].to_numpy(),
+        measure="spearman" if numeric else "auroc",
+        test_subjects=_subjects(data.holdout)[seen],
+        seed=seed,
+    )
+    details = {"measure": found.measure, "target": data.target}
+    return Score(found.value, found.interval, found.n, note=found.note, details=details)
+
+
+def _target(view: View, name: str) -> pd.Series:
+    return view.context[name] if name in view.context else view.findings[name]
+
+
+def _features_without(data: EvalData, view: View) -> pd.DataFrame:
+    frame = features(view)
+    return frame.drop(columns=[data.target]) if data.target in frame else frame
+
+
+def _is_numeric(data: EvalData) -> bool:
+    schema = data.context_schema if data.target in data.context_schema else data.findings_schema
+    return schema[data.target].kind is Kind.NUMERIC
+
+
+def _nearest_record(data: EvalData, seed: int) -> Score:
+    found = privacy.nearest_record(
+        data.train.embedding, data.holdout.embedding, data.synthetic.embedding, seed=seed
+    )
+    ratio = found.ratio if math.isfinite(found.ratio) else None
+    details = {
+        "closer_to_train": found.closer_to_train.value,
+        "closer_to_train_interval": list(found.closer_to_train.interval),
+        "exact_copies": found.exact_copies,
+    }
+    return Score(ratio, None, _n(data), note=data.embedder, details=details)
+
+
+def _membership(data: EvalData, seed: int) -> Score:
+    found = privacy.domias(
+        data.train.embedding, data.holdout.embedding, data.synthetic.embedding, seed=seed
+    )
+    details = {
+        "control_auc": found.control.value,
+        "control_interval": list(found.control.interval),
+        "tpr_at_1_percent_fpr": found.tpr_at_1_percent.value,
+        "members": found.members,
+        "non_members": found.non_members,
+    }
+    return Score(found.auc.value, found.auc.interval, _n(data), note=data.embedder, details=details)
+
+
+def _score(found: Estimate, note: str) -> Score:
+    return Score(found.value, found.interval, found.n, note=note)
+
+
+#: The metrics that every modality gets, in the order in which reports show them.
+SHARED: tuple[Metric, ...] = (
+    Metric(
+        "marginal_similarity",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (0, 1),
+        _tablewise(tables.marginal_similarity),
+        control="",
+        description="Mean over the findings of 1 - KS or total-variation distance, missingness "
+        "included. Independent columns score as well as real ones: read it with C2ST.",
+    ),
+    Metric(
+        "dependence_similarity",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (0, 1),
+        _tablewise(tables.dependence_similarity),
+        description="1 - half the mean absolute difference of pairwise associations of findings.",
+    ),
+    Metric(
+        "c2st_auc",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, 1),
+        _c2st,
+        description="AUC of boosted trees that tell real held-out from synthetic records "
+        "(classifier two-sample test, Lopez-Paz and Oquab 2017); 0.5 is ideal.",
+    ),
+    Metric(
+        "one_nn_accuracy",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, 1),
+        _one_nearest_neighbour,
+        description="Leave-one-out accuracy of the nearest neighbour, same subject skipped; 0.5 is "
+        "ideal, below it hints at copies.",
+    ),
+    Metric(
+        "mmd",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (-1, 2),
+        _mmd,
+        description="Unbiased squared maximum mean discrepancy, RBF kernels (Gretton 2012).",
+    ),
+    *(
+        Metric(
+            name,
+            Family.DIVERSITY if name in ("recall", "coverage") else Family.FIDELITY,
+            Goal.MAXIMISE,
+            (0, math.inf) if name == "density" else (0, 1),
+            _support(name),
+            description=f"k-nearest-neighbour {name} (Kynkaanniemi 2019; Naeem 2020), k = 5.",
+        )
+        for name in ("precision", "recall", "density", "coverage")
+    ),
+    Metric(
+        "utility",
+        Family.UTILITY,
+        Goal.MAXIMISE,
+        (-1, 1),
+        _utility,
+        description="Train on synthetic, test on real held-out subjects; the ceiling trains on "
+        "as many real ones.",
+    ),
+    Metric(
+        "nearest_record_ratio",
+        Family.PRIVACY,
+        Goal.DESCRIBE,
+        (0, math.inf),
+        _nearest_record,
+        control="copy_training",
+        description="Median distance to the nearest training record over that of held-out "
+        "records. A description, not a guarantee: low means copying, 1 does not mean private.",
+    ),
+    Metric(
+        "membership_auc",
+        Family.PRIVACY,
+        Goal.MINIMISE,
+        (0, 1),
+        _membership,
+        control="copy_training",
+        description="DOMIAS membership inference (van Breugel 2023); 0.5 is ideal.",
+    ),
+)

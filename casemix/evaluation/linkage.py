@@ -1,0 +1,405 @@
+"""Linkage: do two modalities of a synthetic subject belong to one person?
+
+The estimator, for a pair of views (a, b) with one row per subject:
+
+1. A critic s(a, b) is fitted on real *training* pairs only, and scores all n x n pairs of an arm.
+2. The arm's AUC is the chance that a subject's own pair outscores a pair with one side exchanged::
+
+       AUC = P(s(a_i, b_i) > s(a_i, b_j)) / 2 + P(s(a_j, b_j) > s(a_i, b_j)) / 2,  j in N(i)
+
+   over all others (`link`) or over subjects of nearly equal recorded context (`patient_link`).
+   All exchanges are counted, so no permutation noise is left; an uninformative critic gives 0.5.
+3. Each arm has its own floor: the same AUC after b has been permuted (within N for
+   `patient_link`), leaving out comparisons that would meet the true partner. It is 0.5 up to what
+   inexact context matching leaves.
+4. With X and F_X of the synthetic cohort, C and F_C of real held-out subjects::
+
+       link = (X - F_X) / (C - F_C)
+
+   0: as if shuffled; 1: as linked as real data; above 1 with its interval: over-coupled. It is
+   undefined where the interval of C - F_C holds 0: then real data show no link to compare with.
+
+For `patient_link` the views are replaced by their residuals given the context, taken in each arm
+by itself, and the critic learns from residuals too. A generator that knows nothing but labels
+then scores about 0, however strongly it exaggerates what labels imply.
+Intervals resample the held-out and the synthetic subjects on both sides of each pair; the critic
+is held fixed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.spatial.distance import cdist
+from scipy.stats import hypergeom
+
+from casemix.errors import EvaluationError
+from casemix.evaluation.context import (
+    context_neighbours,
+    derangement,
+    permute_all,
+    permute_within,
+    residualise,
+)
+from casemix.evaluation.critic import Critic, check_paired, fit_critic
+from casemix.evaluation.statistics import (
+    Estimate,
+    FloatArray,
+    as_matrix,
+    bootstrap_weights,
+    percentile_interval,
+)
+from casemix.evaluation.utility import Measure, Utility, tstr
+
+__all__ = [
+    "Arm",
+    "Critic",
+    "Link",
+    "Pairs",
+    "Retrieval",
+    "context_neighbours",
+    "context_recovery",
+    "fit_critic",
+    "hsic",
+    "link",
+    "link_score",
+    "matched_auc",
+    "measure_arm",
+    "patient_link",
+    "permute_all",
+    "permute_within",
+    "residualise",
+    "retrieval",
+]
+
+_FLOORS = 8  # permutations averaged for an arm's floor
+_FEWEST = 20  # subjects per arm
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two views of the same subjects, and the recorded context; row i is subject i throughout.
+
+    Attributes:
+        first: (n, d_a) finite numbers.
+        second: (n, d_b) finite numbers.
+        context: (n, c) recorded context as finite numbers, categories one-hot; for `patient_link`.
+        groups: (n,) labels that exchanged subjects must share, such as the diagnosis; optional.
+    """
+
+    first: FloatArray
+    second: FloatArray
+    context: FloatArray | None = None
+    groups: npt.NDArray | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Matched AUC of one cohort and of its permuted control, with paired bootstrap draws.
+
+    Attributes:
+        auc: chance that a subject's own pair outscores an exchanged one.
+        floor: the same for permuted pairs.
+        draws: (repeats,) bootstrap values of ``auc``.
+        floor_draws: (repeats,) bootstrap values of ``floor`` for the same resamples.
+        n: subjects.
+    """
+
+    auc: float
+    floor: float
+    draws: FloatArray
+    floor_draws: FloatArray
+    n: int
+
+
+@dataclass(frozen=True)
+class Link:
+    """Linkage of a synthetic cohort relative to real held-out subjects.
+
+    Attributes:
+        value: (X - F_X) / (C - F_C); None where undefined.
+        interval: bootstrap interval, or None with the value.
+        synthetic: X with its interval.
+        ceiling: C with its interval.
+        floor: (F_X, F_C), the permuted controls.
+        over_coupled: whether the whole interval lies above 1.
+        reason: why the value is undefined, else empty.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None
+    synthetic: Estimate
+    ceiling: Estimate
+    floor: tuple[float, float]
+    over_coupled: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How well one view finds its partner among a gallery.
+
+    Attributes:
+        recall: share of subjects whose partner is among the first k; chance is k / gallery.
+        median_rank: median expected rank of the partner; chance is (gallery + 1) / 2.
+        k: length of the list.
+        gallery: candidates per query, the partner included.
+    """
+
+    recall: float
+    median_rank: float
+    k: int
+    gallery: int
+
+
+def link(train: Pairs, holdout: Pairs, synthetic: Pairs, *, seed: int, repeats: int = 200) -> Link:
+    """Return how strongly two views are tied, labels and other context included.
+
+    Args:
+        train: real training subjects, for the critic.
+        holdout: real subjects that nothing was fitted on.
+        synthetic: generated subjects, best as many as in ``holdout``.
+        seed: seed of folds, permutations and bootstrap.
+        repeats: bootstrap samples.
+
+    Raises:
+        EvaluationError: too few subjects (30 to train, 20 per arm), rows that do not pair, or
+            values not finite.
+    """
+    critic = fit_critic(train.first, train.second, seed=seed)
+    arms = []
+    for number, pairs in enumerate((synthetic, holdout)):
+        scores = critic.scores(*_views(pairs))
+        others = ~np.eye(len(scores), dtype=bool)
+        arms.append(measure_arm(scores, others, seed=seed + number, repeats=repeats))
+    return link_score(*arms)
+
+
+def patient_link(
+    train: Pairs, holdout: Pairs, synthetic: Pairs, *, seed: int, repeats: int = 200
+) -> Link:
+    """Return how strongly two views are tied beyond the recorded context.
+
+    Arguments and errors as for `link`; ``context`` is needed throughout. See the module's
+    docstring for the estimator.
+    """
+    critic = fit_critic(*_residual_views(train), seed=seed)
+    arms = []
+    for number, pairs in enumerate((synthetic, holdout)):
+        near = context_neighbours(_context(pairs), groups=pairs.groups)
+        scores = critic.scores(*_residual_views(pairs))
+        arms.append(measure_arm(scores, near, seed=seed + number, repeats=repeats))
+    return link_score(*arms)
+
+
+def measure_arm(
+    scores: FloatArray, comparable: npt.NDArray[np.bool_], *, seed: int, repeats: int = 200
+) -> Arm:
+    """Return the matched AUC of a score matrix and of its permuted control.
+
+    Args:
+        scores: (n, n) score of first view i with second view j; own pairs on the diagonal.
+        comparable: (n, n) True where subject j may stand in for subject i.
+        seed: seed of permutations and bootstrap.
+        repeats: bootstrap samples.
+
+    Raises:
+        EvaluationError: fewer than 20 subjects.
+    """
+    n = len(scores)
+    if n < _FEWEST:
+        raise EvaluationError(
+            "Too few subjects to measure linkage.",
+            given=f"{n} subjects with both views",
+            allowed=f"at least {_FEWEST}",
+            next_step="Evaluate on more subjects.",
+        )
+    weights = np.vstack([np.ones(n), bootstrap_weights(n, seed=seed, repeats=repeats)])
+    matched = _weighted_auc(scores, comparable, weights)
+    floors = []
+    for step in range(_FLOORS):
+        moved = derangement(comparable, seed=seed * _FLOORS + step)
+        # A stand-in that brings i's true partner is no control: leave it out.
+        meets_partner = moved[None, :] == np.arange(n)[:, None]
+        floors.append(_weighted_auc(scores[:, moved], comparable & ~meets_partner, weights))
+    floor = np.mean(floors, axis=0)
+    return Arm(float(matched[0]), float(floor[0]), matched[1:], floor[1:], n)
+
+
+def link_score(synthetic: Arm, real: Arm) -> Link:
+    """Return the link of a synthetic arm relative to real held-out subjects."""
+    gained, possible = synthetic.auc - synthetic.floor, real.auc - real.floor
+    gained_draws = synthetic.draws - synthetic.floor_draws
+    possible_draws = real.draws - real.floor_draws
+    found = Estimate(synthetic.auc, percentile_interval(synthetic.draws), synthetic.n)
+    ceiling = Estimate(real.auc, percentile_interval(real.draws), real.n)
+    floor = (synthetic.floor, real.floor)
+    # Written so that an undefined (NaN) bound also counts as "not clear of 0".
+    if not percentile_interval(possible_draws)[0] > 0:
+        reason = "real held-out pairs show no link that is clear of chance"
+        return Link(None, None, found, ceiling, floor, over_coupled=False, reason=reason)
+    usable = possible_draws > 0
+    ratios = gained_draws[usable] / possible_draws[usable]
+    interval = percentile_interval(ratios)
+    return Link(gained / possible, interval, found, ceiling, floor, interval[0] > 1)
+
+
+def matched_auc(
+    scores: FloatArray,
+    comparable: npt.NDArray[np.bool_] | None = None,
+    *,
+    seed: int,
+    repeats: int = 200,
+) -> Estimate:
+    """Return the chance that own pairs outscore exchanged ones, 0.5 for unrelated views.
+
+    Args:
+        scores: (n, n) from `Critic.scores`; own pairs on the diagonal.
+        comparable: (n, n) True where j may stand in for i; all others if None.
+        seed: seed of the bootstrap.
+        repeats: bootstrap samples.
+    """
+    n = len(scores)
+    allowed = ~np.eye(n, dtype=bool) if comparable is None else comparable
+    weights = np.vstack([np.ones(n), bootstrap_weights(n, seed=seed, repeats=repeats)])
+    values = _weighted_auc(scores, allowed, weights)
+    return Estimate(float(values[0]), percentile_interval(values[1:]), n)
+
+
+def retrieval(scores: FloatArray, *, k: int = 5, gallery: int = 50, seed: int) -> Retrieval:
+    """Return recall@k and the median rank of the partner at a fixed gallery size.
+
+    Averages exactly over all galleries that hold the partner and ``gallery - 1`` other subjects,
+    so that cohorts of different size compare. Ties are broken at random.
+
+    Args:
+        scores: (n, n) from `Critic.scores`; row i looks for column i.
+        k: length of the list, below ``gallery``.
+        gallery: candidates per query.
+        seed: seed of the tie breaks.
+
+    Raises:
+        EvaluationError: fewer subjects than the gallery holds, or k not in 1..gallery.
+    """
+    n = len(scores)
+    if not 1 <= k <= gallery <= n:
+        raise EvaluationError(
+            "The gallery does not fit the cohort.",
+            given=f"k {k}, gallery {gallery}, {n} subjects",
+            allowed="1 <= k <= gallery <= subjects",
+            next_step="Take a smaller gallery.",
+        )
+    own = np.diag(scores)[:, None]
+    tied = (scores == own).sum(axis=1) - 1
+    better = (scores > own).sum(axis=1) + np.random.default_rng(seed).integers(tied + 1)
+    # Of the n - 1 others, `better` outrank the partner; gallery - 1 of them are drawn.
+    found = hypergeom.cdf(k - 1, n - 1, better, gallery - 1)
+    ranks = 1 + better * (gallery - 1) / (n - 1)
+    return Retrieval(float(found.mean()), float(np.median(ranks)), k, gallery)
+
+
+def context_recovery(
+    train_view: npt.ArrayLike,
+    train_context: npt.ArrayLike,
+    view: npt.ArrayLike,
+    context: npt.ArrayLike,
+    *,
+    measure: Measure = "auroc",
+    seed: int,
+) -> Utility:
+    """Return how well a model of real training subjects reads the context out of a view.
+
+    Apply it to synthetic subjects with the context that they were asked for, and to real held-out
+    subjects as the ceiling. See `casemix.evaluation.utility.tstr` for shapes, measures and errors.
+    """
+    return tstr(train_view, train_context, view, context, measure=measure, seed=seed)
+
+
+def hsic(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Return the normalised Hilbert-Schmidt independence criterion; about 0 if independent, <= 1.
+
+    Unbiased HSIC with Gaussian kernels at the median distance of standardised columns, over the
+    geometric mean of both self-terms (kernel alignment); 0 for a constant view.
+
+    Args:
+        first: (n, d_a).
+        second: (n, d_b).
+
+    Raises:
+        EvaluationError: fewer than 4 rows, rows that do not pair, or values not finite.
+
+    Reference:
+        Song et al., Feature selection via dependence maximization, JMLR 2012, equation 5.
+    """
+    a, b = as_matrix(first, "the first view", rows=4), as_matrix(second, "the second view", rows=4)
+    check_paired(a, b)
+    left, right = _hollow_kernel(a), _hollow_kernel(b)
+    scale = _unbiased_hsic(left, left) * _unbiased_hsic(right, right)
+    return _unbiased_hsic(left, right) / float(np.sqrt(scale)) if scale > 0 else 0.0
+
+
+def _views(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
+    first = as_matrix(pairs.first, "the first view", rows=_FEWEST)
+    second = as_matrix(pairs.second, "the second view", rows=_FEWEST)
+    check_paired(first, second)
+    return first, second
+
+
+def _residual_views(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
+    first, second = _views(pairs)
+    context = _context(pairs)
+    if pairs.groups is not None:
+        labels = pd.get_dummies(pd.Series(pairs.groups).astype(str)).to_numpy(dtype=np.float64)
+        context = np.concatenate([context, labels], axis=1)
+    return residualise(first, context), residualise(second, context)
+
+
+def _context(pairs: Pairs) -> FloatArray:
+    if pairs.context is None:
+        raise EvaluationError(
+            "patient_link needs the recorded context of every subject.",
+            given="Pairs without context",
+            next_step="Fill Pairs.context, or use link().",
+        )
+    return as_matrix(pairs.context, "the context", rows=_FEWEST)
+
+
+def _weighted_auc(
+    scores: FloatArray, comparable: npt.NDArray[np.bool_], weights: FloatArray
+) -> FloatArray:
+    """Return the matched AUC for each row of subject weights (repeats, n)."""
+    own = np.diag(scores)
+    wins = _beats(own[:, None], scores) / 2 + _beats(own[None, :], scores) / 2
+    counted = comparable.astype(np.float64)
+    won = ((weights @ (wins * counted)) * weights).sum(axis=1)
+    compared = ((weights @ counted) * weights).sum(axis=1)
+    return np.divide(won, compared, out=np.full(len(weights), np.nan), where=compared > 0)
+
+
+def _beats(own: FloatArray, other: FloatArray) -> FloatArray:
+    """Return 1 where own is larger, 0.5 at a tie, 0 else."""
+    difference: FloatArray = (np.sign(own - other) + 1) / 2
+    return difference
+
+
+def _hollow_kernel(values: FloatArray) -> FloatArray:
+    """Return the Gaussian kernel with a zero diagonal, (n, n)."""
+    scaled = values - values.mean(axis=0)
+    scaled = scaled / np.maximum(scaled.std(axis=0), 1e-12)
+    squares = cdist(scaled, scaled, "sqeuclidean")
+    typical = np.median(squares[np.triu_indices(len(values), 1)])
+    kernel: FloatArray = np.exp(-squares / typical) if typical > 0 else np.ones_like(squares)
+    np.fill_diagonal(kernel, 0.0)
+    return kernel
+
+
+def _unbiased_hsic(left: FloatArray, right: FloatArray) -> float:
+    """Equation 5 of Song et al. for kernels with a zero diagonal."""
+    n = len(left)
+    trace = float(np.sum(left * right))
+    totals = float(left.sum() * right.sum()) / ((n - 1) * (n - 2))
+    cross = 2 * float(left.sum(axis=0) @ right.sum(axis=0)) / (n - 2)
+    return (trace + totals - cross) / (n * (n - 3))

@@ -1,0 +1,274 @@
+"""The protocol: every metric on synthetic data, on its ceiling and on its floor, at equal sizes.
+
+Split by subject: *train* is what the generator was fitted on, *holdout* took no part in any
+fitting. Embedders are fitted on train only. Per modality and metric:
+
+- **value**: synthetic against holdout;
+- **ceiling**: real against holdout. Fidelity and utility put training records in the place of
+  the synthetic ones; privacy puts one half of the holdout there and keeps the other as holdout;
+- **floor**: the control that the metric must fail (independent marginals, copied training rows).
+
+All arms hold the same number of subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from casemix.core import registry, seeding
+from casemix.core.cohort import Cohort
+from casemix.core.conditions import Conditions
+from casemix.core.evaluator import Evaluator
+from casemix.core.fields import LEVELLED, Schema
+from casemix.core.metric import EvalData, Family, Metric, Score, View
+from casemix.core.progress import Progress
+from casemix.core.samples import Samples
+from casemix.errors import EvaluationError
+from casemix.evaluation.battery import SHARED
+from casemix.evaluation.linked_pairs import judge_links
+from casemix.evaluation.verdicts import verdicts
+
+FORMAT = 1
+MOST_SUBJECTS = 2000  # per arm; larger cohorts are sampled, which the result states
+FEWEST_SUBJECTS = 16  # per arm; below it no metric means anything
+
+
+@dataclass(frozen=True)
+class Trio:
+    """The three cohorts of an evaluation, all with the same context fields."""
+
+    train: Cohort
+    holdout: Cohort
+    synthetic: Cohort
+
+    def parts(self) -> dict[str, Cohort]:
+        """Return the cohorts by name."""
+        return {"train": self.train, "holdout": self.holdout, "synthetic": self.synthetic}
+
+
+def evaluate(
+    train: Cohort,
+    holdout: Cohort,
+    synthetic: Cohort,
+    *,
+    seed: int,
+    target: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge a synthetic cohort and return the content of ``metrics.json``.
+
+    Args:
+        train: the real subjects that the generator was fitted on.
+        holdout: real subjects that it never saw.
+        synthetic: the cohort under test, made by any tool.
+        seed: seed of subsets, folds and bootstraps.
+        target: the subject field that downstream models predict; by default the most varied
+            levelled one.
+        progress: where to report.
+
+    Raises:
+        EvaluationError: a subject in both real parts, too few subjects, or no shared modality.
+    """
+    trio = Trio(train, holdout, synthetic)
+    _check(trio)
+    target = target or default_target(train)
+    shared = [m for m in train.modalities if m in holdout.modalities and m in synthetic.modalities]
+    if not shared:
+        raise EvaluationError(
+            "The three cohorts share no modality.",
+            given={name: c.modalities for name, c in trio.parts().items()},
+        )
+    judged, views = {}, {}
+    progress = progress or Progress()
+    with progress.step("evaluating", len(shared) + 1) as bar:
+        for modality in shared:
+            bar.advance(0, note=modality)
+            arms = _Arms.build(trio, modality, target, seeding.child(seed, modality))
+            judged[modality] = arms.judge()
+            views[modality] = arms.whole
+            bar.advance()
+        bar.advance(0, note="linkage")
+        pairs = judge_links(views, trio.parts(), seed=seeding.child(seed, "links"))
+        bar.advance()
+    result = {
+        "format": FORMAT,
+        "protocol": _protocol(trio, seed, target, judged),
+        "provenance": {name: str(c.provenance) for name, c in trio.parts().items()},
+        "modalities": {m: {"metrics": j["metrics"]} for m, j in judged.items()},
+        "linkage": {"pairs": pairs},
+    }
+    return result | {"verdicts": verdicts(result)}
+
+
+def default_target(cohort: Cohort) -> str:
+    """Return the levelled subject field of the highest entropy, or ``""``."""
+    best, most = "", 0.0
+    for f in cohort.schema:
+        if f.kind not in LEVELLED:
+            continue
+        shares = cohort.subjects[f.name].value_counts(normalize=True).to_numpy()
+        entropy = float(-(shares * np.log(shares)).sum())
+        if entropy > most:
+            best, most = f.name, entropy
+    return best
+
+
+def _check(trio: Trio) -> None:
+    both = set(trio.train.subjects.index) & set(trio.holdout.subjects.index)
+    if both:
+        raise EvaluationError(
+            f"{len(both)} subjects are in train and in holdout.",
+            given=sorted(both)[:5],
+            next_step="Split by subject, e.g. with Cohort.split.",
+        )
+    for name, cohort in trio.parts().items():
+        if cohort.schema.names != trio.train.schema.names:
+            raise EvaluationError(
+                f"The {name} cohort has other subject fields than train.",
+                given=cohort.schema.names,
+                allowed=trio.train.schema.names,
+            )
+
+
+def _protocol(trio: Trio, seed: int, target: str, judged: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "target": target,
+        "subjects": {name: len(c) for name, c in trio.parts().items()},
+        "n_per_arm": {m: j["n"] for m, j in judged.items()},
+        "embedders": {m: j["embedder"] for m, j in judged.items()},
+    }
+
+
+@dataclass(frozen=True)
+class _Arms:
+    """One modality's arms, seen through one evaluator."""
+
+    modality: str
+    evaluator: Evaluator
+    data: EvalData
+    ceiling: EvalData
+    private_ceiling: EvalData
+    floors: Mapping[str, EvalData]
+    whole: Mapping[str, View]
+    n: int
+    seed: int
+
+    @classmethod
+    def build(cls, trio: Trio, modality: str, target: str, seed: int) -> _Arms:
+        plugin = registry.load("evaluators", f"{modality}/standard")
+        evaluator: Evaluator = plugin().fit(trio.train[modality], seed=seeding.child(seed, "fit"))
+        some = {name: _capped(c, modality, seed) for name, c in trio.parts().items()}
+        whole = {name: _view(evaluator, c[modality], c) for name, c in some.items()}
+        n = min(len(set(v.samples.subject_ids)) for v in whole.values())
+        if n < FEWEST_SUBJECTS:
+            raise EvaluationError(
+                f"There are too few subjects with {modality} records to judge them.",
+                given=f"{n} in the smallest arm",
+                allowed=f"at least {FEWEST_SUBJECTS}",
+                next_step="Use a larger cohort, or a larger holdout share.",
+            )
+        data = EvalData(
+            whole["train"],
+            _of(whole["holdout"], n, seed),
+            _of(whole["synthetic"], n, seed),
+            evaluator.findings_schema,
+            trio.train.schema,
+            evaluator.embedder,
+            target,
+        )
+        real = _of(whole["train"], n, seed)
+        left, right = _halves(whole["holdout"], seed)
+        floors = {
+            control: replace(
+                data, synthetic=_control(f"{modality}/{control}", real, evaluator, trio, seed)
+            )
+            for control in ("marginals", "copy_training")
+        }
+        ceiling = replace(data, synthetic=real)
+        private = replace(data, synthetic=left, holdout=right)
+        return cls(modality, evaluator, data, ceiling, private, floors, whole, n, seed)
+
+    def judge(self) -> dict[str, Any]:
+        """Return every metric's score, ceiling and floor."""
+        metrics = (*SHARED, *self.evaluator.metrics)
+        wanted = [m for m in metrics if not m.modalities or self.modality in m.modalities]
+        scores = {metric.name: self._score(metric) for metric in wanted}
+        return {"metrics": scores, "n": self.n, "embedder": self.evaluator.embedder}
+
+    def _score(self, metric: Metric) -> dict[str, Any]:
+        seed = seeding.child(self.seed, metric.name) % 2**31
+        anchor = self.private_ceiling if metric.family is Family.PRIVACY else self.ceiling
+        value = _computed(metric, self.data, seed)
+        ceiling = _computed(metric, anchor, seed).value
+        floor = None
+        if metric.control:
+            floor = _computed(metric, self.floors[metric.control], seed).value
+        about = {
+            "family": str(metric.family),
+            "goal": str(metric.goal),
+            "bounds": [b if np.isfinite(b) else None for b in metric.bounds],
+            "description": metric.description,
+            "control": metric.control,
+        }
+        return about | replace(value, ceiling=ceiling, floor=floor).to_json()
+
+
+def _computed(metric: Metric, data: EvalData, seed: int) -> Score:
+    try:
+        score = metric.compute(data, seed)
+    except EvaluationError as error:  # e.g. too few rows: undefined, with the reason
+        return Score(None, note=str(error))
+    if score.value is not None and not np.isfinite(score.value):
+        return replace(score, value=None, interval=None, note=score.note or "not finite")
+    if score.interval is not None and not np.isfinite(score.interval).all():
+        return replace(score, interval=None)
+    return score
+
+
+def _view(evaluator: Evaluator, samples: Samples, cohort: Cohort) -> View:
+    context = cohort.subjects.reindex(samples.subject_ids)
+    context.index = samples.index.index
+    return View(samples, evaluator.findings(samples), evaluator.embed(samples), context)
+
+
+def _capped(cohort: Cohort, modality: str, seed: int) -> Cohort:
+    """Return the cohort with at most `MOST_SUBJECTS` subjects that have the modality."""
+    ids = np.array(sorted(set(cohort[modality].subject_ids)), dtype=object)
+    if len(ids) > MOST_SUBJECTS:
+        chosen = seeding.generator(seed, "cap").permutation(len(ids))[:MOST_SUBJECTS]
+        ids = ids[np.sort(chosen)]
+    return cohort.of_subjects(ids)
+
+
+def _of(view: View, n: int, seed: int) -> View:
+    """Return the records of ``n`` random subjects."""
+    ids = np.array(sorted(set(view.samples.subject_ids)), dtype=object)
+    chosen = set(ids[seeding.generator(seed, "arm").permutation(len(ids))[:n]])
+    return view.take(np.flatnonzero([s in chosen for s in view.samples.subject_ids]))
+
+
+def _halves(view: View, seed: int) -> tuple[View, View]:
+    ids = np.array(sorted(set(view.samples.subject_ids)), dtype=object)
+    order = seeding.generator(seed, "halves").permutation(len(ids))
+    left = set(ids[order[: len(ids) // 2]])
+    inside = np.array([s in left for s in view.samples.subject_ids])
+    return view.take(np.flatnonzero(inside)), view.take(np.flatnonzero(~inside))
+
+
+def _control(name: str, real: View, evaluator: Evaluator, trio: Trio, seed: int) -> View:
+    """Return a control's records for the same subjects and conditions as the training arm."""
+    plugin = registry.load("generators", name)
+    cohort = trio.train.of_subjects(sorted(set(real.samples.subject_ids)))
+    samples = cohort[real.samples.modality]
+    given = cohort.conditions(samples.modality)
+    given = given.pick(f.name for f in given.schema if f.kind in plugin.honours)
+    fitted = plugin().fit(samples, given, seed=seeding.child(seed, name))
+    rows = given.rows.set_axis(pd.Index([f"control-{i}" for i in given.rows.index]), axis=0)
+    made = fitted.generate(Conditions(rows, given.schema), seed=seeding.child(seed, name, "draw"))
+    return _view(evaluator, made, cohort)

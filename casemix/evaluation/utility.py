@@ -1,0 +1,233 @@
+"""Utility: is a model trained on synthetic records as good on real ones as one trained on real?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from casemix.errors import EvaluationError
+from casemix.evaluation.statistics import (
+    FloatArray,
+    as_matrix,
+    auc,
+    bootstrap_rows,
+    percentile_interval,
+)
+
+Measure = Literal["auroc", "r2", "spearman"]
+_TREES_FROM = 300  # rows; below, or with more than n / 5 columns, a ridge model wins
+_REPEATS = 200  # bootstrap samples
+
+
+@dataclass(frozen=True)
+class Utility:
+    """How well a trained model does on real test records.
+
+    Attributes:
+        value: the measure; None where it is undefined.
+        interval: bootstrap over test subjects, or None with the value.
+        measure: "auroc" (macro one-against-rest beyond two classes), "r2" or "spearman".
+        n: number of test records.
+        note: why the value is None, or what the training data lacked; empty if all is well.
+        draws: (repeats,) bootstrap values. The same test records and seed give the same samples,
+            so that differences of two models are paired.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None
+    measure: Measure
+    n: int
+    note: str = ""
+    draws: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Utility lost by training on synthetic records; None where either side is undefined."""
+
+    value: float | None
+    interval: tuple[float, float] | None
+    note: str = ""
+
+
+def tstr(
+    train_x: npt.ArrayLike,
+    train_y: npt.ArrayLike,
+    test_x: npt.ArrayLike,
+    test_y: npt.ArrayLike,
+    *,
+    measure: Measure = "auroc",
+    test_subjects: npt.ArrayLike | None = None,
+    seed: int,
+) -> Utility:
+    """Train on one cohort, test on real held-out records (TSTR; with real training data, TRTR).
+
+    The model is boosted trees from 300 training rows on with at least five rows per column, else
+    a ridge model on standardised, median-imputed columns. Compare only models trained on equally
+    many rows, so that both arms get the same kind of model.
+
+    Args:
+        train_x: (n, d) features, NaN for missing.
+        train_y: (n,) class labels for "auroc", numbers otherwise.
+        test_x: (m, d) real held-out features.
+        test_y: (m,) their targets.
+        measure: "auroc" classifies; "r2" and "spearman" regress.
+        test_subjects: (m,) subject of each test row, for the interval; each its own if None.
+        seed: seed of model and bootstrap.
+
+    Returns:
+        The measure over the test rows. A class that is missing in training scores as chance. A
+        constant test target leaves it undefined.
+
+    Raises:
+        EvaluationError: wrong shapes, infinite features, or targets not finite in regression.
+
+    Reference:
+        Esteban et al., 2017 (1706.02633).
+    """
+    x = as_matrix(train_x, "training features", nan=True)
+    test = as_matrix(test_x, "test features", rows=1, nan=True)
+    y, target = np.asarray(train_y), np.asarray(test_y)
+    _check(x, y, test, target)
+    if len(np.unique(target)) < 2:
+        return Utility(None, None, measure, len(target), note="the test target is constant")
+    judge = _classify if measure == "auroc" else _regress
+    reference, scores, note = judge(x, y, test, target, seed=seed)
+    score_rows = _SCORES[measure]
+    value = score_rows(reference, scores)
+    subjects = np.arange(len(target)) if test_subjects is None else test_subjects
+    draws = tuple(
+        score_rows(reference[rows], scores[rows])
+        for rows in bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
+    )
+    return Utility(value, percentile_interval(draws), measure, len(target), note, draws)
+
+
+def utility_gap(synthetic: Utility, real: Utility) -> Gap:
+    """Return the real-trained minus the synthetic-trained value, with a paired interval.
+
+    Both must come from `tstr` with the same test records, measure and seed. 0 is ideal, above 0
+    synthetic training data are worse.
+
+    Raises:
+        EvaluationError: the two were not measured alike.
+    """
+    if (synthetic.measure, synthetic.n) != (real.measure, real.n):
+        raise EvaluationError(
+            "Utilities can be compared only on the same test records and measure.",
+            given=f"{synthetic.measure} on {synthetic.n} and {real.measure} on {real.n} records",
+        )
+    if synthetic.value is None or real.value is None:
+        return Gap(None, None, synthetic.note or real.note)
+    draws = np.asarray(real.draws) - np.asarray(synthetic.draws)
+    return Gap(real.value - synthetic.value, percentile_interval(draws), synthetic.note)
+
+
+def _check(x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray) -> None:
+    if y.shape != (len(x),) or target.shape != (len(test),) or x.shape[1] != test.shape[1]:
+        raise EvaluationError(
+            "Features and targets do not fit together.",
+            given=f"train {x.shape} with {y.shape}, test {test.shape} with {target.shape}",
+            allowed="train (n, d) with (n,), test (m, d) with (m,)",
+        )
+
+
+def _classify(
+    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, *, seed: int
+) -> tuple[npt.NDArray, FloatArray, str]:
+    """Return the test labels as 0..c-1 (m,), class scores (m, c) and a note on absent classes."""
+    classes, labels = np.unique(target.astype(str), return_inverse=True)
+    absent = sorted(set(classes) - set(y.astype(str)))
+    note = f"no training record of class {', '.join(absent)}" if absent else ""
+    return labels, _class_scores(x, y.astype(str), test, classes, seed=seed), note
+
+
+def _regress(
+    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, *, seed: int
+) -> tuple[npt.NDArray, FloatArray, str]:
+    """Return the test targets (m,), predictions (m,) and a note on a constant prediction."""
+    predicted = _predict_numbers(x, as_matrix(y, "training target")[:, 0], test, seed=seed)
+    note = "" if np.ptp(predicted) > 0 else "the model predicts a constant"
+    return as_matrix(target, "test target", rows=1)[:, 0], predicted, note
+
+
+def _small(x: FloatArray) -> bool:
+    return len(x) < max(_TREES_FROM, 5 * x.shape[1])
+
+
+def _ridge_pipeline(model: BaseEstimator) -> BaseEstimator:
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    return make_pipeline(imputer, StandardScaler(), model)
+
+
+def _class_scores(
+    x: FloatArray, y: npt.NDArray, test: FloatArray, classes: npt.NDArray, *, seed: int
+) -> FloatArray:
+    """Return probabilities (m, classes); 0 throughout for a class absent from y."""
+    scores = np.zeros((len(test), len(classes)))
+    if len(np.unique(y)) < 2:
+        return scores
+    if _small(x):
+        model = _ridge_pipeline(LogisticRegression(C=0.1, max_iter=2000))
+    else:
+        model = HistGradientBoostingClassifier(
+            max_iter=100, max_leaf_nodes=15, early_stopping=False, random_state=seed % 2**32
+        )
+    predicted = model.fit(x, y).predict_proba(test)
+    column = {name: i for i, name in enumerate(model.classes_)}
+    for i, name in enumerate(classes):
+        if name in column:
+            scores[:, i] = predicted[:, column[name]]
+    return scores
+
+
+def _predict_numbers(x: FloatArray, y: FloatArray, test: FloatArray, *, seed: int) -> FloatArray:
+    if _small(x):
+        model = _ridge_pipeline(Ridge(alpha=10.0))
+    else:
+        model = HistGradientBoostingRegressor(
+            max_iter=100, max_leaf_nodes=15, early_stopping=False, random_state=seed % 2**32
+        )
+    return np.asarray(model.fit(x, y).predict(test), dtype=np.float64)
+
+
+def _macro_auc(labels: npt.NDArray, scores: FloatArray) -> float:
+    """Mean one-against-rest AUC over the classes that the labels hold; NaN with fewer than two."""
+    if scores.shape[1] == 2:
+        return auc(scores[:, 1], labels == 1)
+    per_class = [auc(scores[:, c], labels == c) for c in np.unique(labels)]
+    return float(np.mean(per_class))
+
+
+def _r2(target: npt.NDArray, predicted: FloatArray) -> float:
+    spread = float(np.sum((target - target.mean()) ** 2))
+    if spread == 0:
+        return float("nan")
+    return 1.0 - float(np.sum((target - predicted) ** 2)) / spread
+
+
+def _spearman(target: npt.NDArray, predicted: FloatArray) -> float:
+    """Rank correlation; 0 for a constant prediction, which orders nothing."""
+    if np.ptp(target) == 0:
+        return float("nan")
+    if np.ptp(predicted) == 0:
+        return 0.0
+    return float(np.corrcoef(rankdata(target), rankdata(predicted))[0, 1])
+
+
+_SCORES: Mapping[Measure, Callable[[npt.NDArray, FloatArray], float]] = {
+    "auroc": _macro_auc,
+    "r2": _r2,
+    "spearman": _spearman,
+}

@@ -1,0 +1,103 @@
+"""Verdicts: a few plain statements with their thresholds, drawn from the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_PASS, _CAUTION, _FAIL, _UNDEFINED = "pass", "caution", "fail", "undefined"
+
+
+def verdicts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return ``name``, ``verdict``, ``threshold`` and ``value`` of each judgement.
+
+    Verdicts are ``pass``, ``caution``, ``fail`` or ``undefined``. They summarise the scores of
+    ``metrics.json`` and never replace them.
+    """
+    found: list[dict[str, Any]] = []
+    for modality, judged in result["modalities"].items():
+        found += _of_modality(modality, judged["metrics"])
+    return [*found, *_of_links(result["linkage"]["pairs"])]
+
+
+def _of_modality(modality: str, scores: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    c2st, utility = scores.get("c2st_auc", {}), scores.get("utility", {})
+    yield _verdict(
+        f"{modality}: hard to tell from real",
+        _falling(_above(c2st), 0.1, 0.25),
+        "boosted-tree C2ST AUC at most 0.10 (caution: 0.25) above the real-real ceiling",
+        c2st.get("value"),
+    )
+    yield _verdict(
+        f"{modality}: useful for training",
+        _falling(_below(utility), 0.05, 0.15),
+        "utility on real subjects at most 0.05 (caution: 0.15) below that of as many real records",
+        utility.get("value"),
+    )
+    yield _copying(modality, scores.get("nearest_record_ratio", {}))
+    yield _membership(modality, scores.get("membership_auc", {}))
+
+
+def _copying(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
+    ratio, details = score.get("value"), score.get("details", {})
+    copies = details.get("exact_copies")
+    threshold = "nearest-record ratio at least 0.75 (caution: 0.5), at most 0.5 % exact copies"
+    if ratio is None or copies is None:
+        return _verdict(f"{modality}: not copied", _UNDEFINED, threshold, ratio)
+    if copies > 0.005 or ratio < 0.5:
+        return _verdict(f"{modality}: not copied", _FAIL, threshold, ratio)
+    return _verdict(
+        f"{modality}: not copied", _PASS if ratio >= 0.75 else _CAUTION, threshold, ratio
+    )
+
+
+def _membership(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
+    value, interval = score.get("value"), score.get("interval")
+    verdict = _UNDEFINED
+    if value is not None and interval is not None:
+        verdict = _PASS if interval[0] <= 0.5 or value <= 0.55 else _CAUTION
+        verdict = _FAIL if value > 0.65 and interval[0] > 0.5 else verdict
+    return _verdict(
+        f"{modality}: this attack finds no members",
+        verdict,
+        "DOMIAS AUC at most 0.55 or its interval reaches 0.5 (fail: above 0.65); one attack "
+        "among many, and no proof of privacy",
+        value,
+    )
+
+
+def _of_links(pairs: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for pair in pairs:
+        score = pair.get("patient_link", {})
+        value, interval = score.get("value"), score.get("interval")
+        verdict = _UNDEFINED
+        if value is not None and interval is not None:
+            verdict = _PASS if interval[0] > 0 and value >= 0.3 else _CAUTION
+            verdict = _FAIL if interval[1] < 0.3 and interval[0] <= 0 else verdict
+        yield _verdict(
+            f"{pair['a']} and {pair['b']} belong to one patient",
+            verdict,
+            "patient_link at least 0.3 with its interval above 0 (fail: interval reaches 0 and "
+            "stays below 0.3)",
+            value,
+        )
+
+
+def _above(score: Mapping[str, Any]) -> float | None:
+    value, ceiling = score.get("value"), score.get("ceiling")
+    return None if value is None or ceiling is None else value - max(ceiling, 0.5)
+
+
+def _below(score: Mapping[str, Any]) -> float | None:
+    value, ceiling = score.get("value"), score.get("ceiling")
+    return None if value is None or ceiling is None else ceiling - value
+
+
+def _falling(gap: float | None, good: float, bearable: float) -> str:
+    if gap is None:
+        return _UNDEFINED
+    return _PASS if gap <= good else _CAUTION if gap <= bearable else _FAIL
+
+
+def _verdict(name: str, verdict: str, threshold: str, value: float | None) -> dict[str, Any]:
+    return {"name": name, "verdict": verdict, "threshold": threshold, "value": value}

@@ -1,0 +1,63 @@
+"""Judge a synthetic cohort and write the files that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from casemix.core.cohort import Cohort
+from casemix.core.files import atomic_json, atomic_text, read_json
+from casemix.recipes.run_folder import RunFolder
+
+
+def judge(
+    folder: RunFolder,
+    train: Cohort,
+    holdout: Cohort,
+    synthetic: Cohort,
+    *,
+    seed: int,
+    target: str = "",
+    chain: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
+
+    Args:
+        folder: the run folder.
+        train: the real subjects that the generator was fitted on.
+        holdout: real subjects that it never saw.
+        synthetic: the cohort under test.
+        seed: seed of the evaluation.
+        target: see `casemix.evaluation.protocol.evaluate`.
+        chain: which links were learnt from linked data, for the report.
+    """
+
+    def measure(draft: Path) -> None:
+        from casemix.evaluation.protocol import evaluate
+
+        result = evaluate(
+            train, holdout, synthetic, seed=seed, target=target, progress=folder.progress
+        )
+        atomic_json(draft, result | ({"chain": {"linked": dict(chain)}} if chain else {}))
+
+    measured = folder.once("metrics.json", "evaluate", measure)
+    metrics = read_json(measured)
+
+    def report(draft: Path) -> None:
+        from casemix.evaluation.report.report_page import write_report
+
+        write_report(metrics, holdout, synthetic, draft)
+
+    def summary(draft: Path) -> None:
+        from casemix.evaluation.report.summary import markdown_summary
+
+        atomic_text(draft, markdown_summary(metrics))
+
+    def viewer(draft: Path) -> None:
+        from casemix.evaluation.report.viewer_page import write_viewer
+
+        write_viewer({"synthetic": synthetic, str(holdout.provenance): holdout}, draft)
+
+    folder.once("report.html", "write the report", report)
+    folder.once("summary.md", "write the summary", summary)
+    folder.once("patients.html", "write the patient viewer", viewer)
