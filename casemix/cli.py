@@ -47,15 +47,16 @@ def run(
     seed: Seed = 0,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show RECIPE"),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show RECIPE"
+        ),
     ] = None,
     tiny: Annotated[
-        bool, typer.Option("--tiny", help="Smallest real settings: the whole run in about a minute.")
+        bool,
+        typer.Option("--tiny", help="Smallest real settings: the whole run in about a minute."),
     ] = False,
 ) -> None:
     """Run a recipe from data to report; a killed run goes on with the same command.
-
-    Examples:
 
     casemix run linked-patients
 
@@ -97,9 +98,14 @@ def phantom(
 @app.command("import")
 def import_(
     mapping: Annotated[
-        str, typer.Argument(help="A mapping YAML, or the name of a shipped one (casemix list mappings).")
+        str,
+        typer.Argument(
+            help="A mapping YAML, or the name of a shipped one (casemix list mappings)."
+        ),
     ],
-    root: Annotated[Path, typer.Option(help="The folder that the mapping's file names start from.")],
+    root: Annotated[
+        Path, typer.Option(help="The folder that the mapping's file names start from.")
+    ],
     out: Out,
 ) -> None:
     """Read a folder of tables, images and series into a cohort, as a mapping says.
@@ -127,7 +133,9 @@ def fit(
     seed: Seed = 0,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show METHOD"),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting; see: casemix show METHOD"
+        ),
     ] = None,
 ) -> None:
     """Fit one generator on one modality of a cohort.
@@ -140,7 +148,12 @@ def fit(
 
     with terminal() as progress:
         fitted = single.fit(
-            method, Cohort.load(data), fields=given, seed=seed, changes=settings or [], progress=progress
+            method,
+            Cohort.load(data),
+            fields=given,
+            seed=seed,
+            changes=settings or [],
+            progress=progress,
         )
     fitted.save(out)
     typer.echo(f"Model: {out}")
@@ -174,7 +187,14 @@ def sample(
         raise typer.BadParameter("Give either --n or --like.")
     with terminal() as progress:
         cohort = single.sample(
-            model, n=n, like=like, where=where, shards=shards, seed=seed, trust=trust, progress=progress
+            model,
+            n=n,
+            like=like,
+            where=where,
+            shards=shards,
+            seed=seed,
+            trust=trust,
+            progress=progress,
         )
     cohort.save(out)
     _describe(cohort, out)
@@ -214,7 +234,10 @@ def evaluate(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="generators, evaluators, metrics, recipes or mappings; all if left out.")
+        str,
+        typer.Argument(
+            help="generators, evaluators, metrics, recipes or mappings; all if left out."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -2,11 +2,15 @@
 
 ==============  ==================================================================
 statistics      subject-level bootstrap, folds, permutation tests, AUC, whitening
-fidelity        marginals, dependence, C2ST, 1-NN accuracy, MMD, Frechet distance
+tables          marginals and dependence of columns (re-exported by fidelity)
+fidelity        C2ST, 1-NN accuracy, MMD, Frechet distance
 diversity       precision, recall, density and coverage
 utility         train on synthetic, test on real, and its gap to training on real
 privacy         nearest records and DOMIAS membership inference with its control
-linkage         critic, retrieval, context recovery, HSIC, ``link``, ``patient_link``
+critic          how well two views fit one person, learnt from real training pairs
+context         residuals given the context, and exchanging subjects within it
+hsic            kernel dependence of two views
+linkage         ``link``, ``patient_link``, retrieval and context recovery
 fairness        any metric by subgroup, with small groups suppressed
 ==============  ==================================================================
 """

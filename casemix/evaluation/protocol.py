@@ -24,7 +24,7 @@ from casemix.core import registry, seeding
 from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
-from casemix.core.fields import LEVELLED, Schema
+from casemix.core.fields import LEVELLED
 from casemix.core.metric import EvalData, Family, Metric, Score, View
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
@@ -93,7 +93,9 @@ def evaluate(
             views[modality] = arms.whole
             bar.advance()
         bar.advance(0, note="linkage")
-        pairs = judge_links(views, trio.parts(), seed=seeding.child(seed, "links"))
+        pairs = judge_links(
+            views, trio.parts(), target=target, seed=seeding.child(seed, "links") % 2**31
+        )
         bar.advance()
     result = {
         "format": FORMAT,

@@ -113,9 +113,11 @@ def sample(
     if kind not in (linked.KIND, KIND):
         raise RunError(f"{model} cannot be sampled from.", given=kind, allowed=[linked.KIND, KIND])
     if kind == linked.KIND:
-        return _linked(linked.LinkedModel.load(model, trust=trust), n, like, where, shards, seed, progress)
+        return _linked(
+            linked.LinkedModel.load(model, trust=trust), n, like, where, shards, seed, progress
+        )
     single = Single.load(model, trust=trust)
-    asked = single.wanted(n, where) if like is None else _like(single, like, where)
+    asked = single.wanted(int(n or 0), where) if like is None else _like(single, like, where)
     parts = [
         single.generator.generate(asked.take(part), seed=seed, progress=progress)
         for part in _shards(len(asked), shards)
@@ -151,7 +153,9 @@ def _linked(
 def _like(single: Single, like: Path, where: str) -> Conditions:
     given = Cohort.load(like).conditions(single.generator.modality, single.schema.names)
     given = given.where(where) if where else given
-    subjects = {s: f"{linked.PREFIX}{i:06d}" for i, s in enumerate(pd.unique(given.rows["subject_id"]))}
+    subjects = {
+        s: f"{linked.PREFIX}{i:06d}" for i, s in enumerate(pd.unique(given.rows["subject_id"]))
+    }
     rows = given.rows.assign(subject_id=given.rows["subject_id"].map(subjects))
     return Conditions(_renamed(rows), given.schema)
 
@@ -170,9 +174,7 @@ def _cohort(asked: Conditions, samples: Samples, seed: int) -> Cohort:
     own = Schema(tuple(f for f in asked.schema if f.name not in record_level))
     per_subject = asked.rows.groupby("subject_id", sort=False).first()[list(own.names)]
     about = {"name": f"casemix synthetic {samples.modality}", "seed": str(seed)}
-    return Cohort(
-        per_subject, own, {samples.modality: samples}, Provenance.SYNTHETIC, about=about
-    )
+    return Cohort(per_subject, own, {samples.modality: samples}, Provenance.SYNTHETIC, about=about)
 
 
 def _options(changes: Sequence[str]) -> dict[str, object]:

@@ -20,7 +20,7 @@ from casemix.recipes.phantom.draws import Draws, between
 #: LV cavity volume (mL) = SHAPE x (mid-ventricular short-axis area in cm2)^1.5. A bullet of
 #: length 2.03 x sqrt(area) holds 5/6 x area x length. Long and short axis shorten alike.
 LV_SHAPE = 1.69
-RV_SHAPE = 1.75
+RV_SHAPE = 2.00
 _LENGTH_SHAPE = 2.03
 _MYOCARDIUM_DENSITY = 1.05  # g/mL
 
@@ -103,7 +103,7 @@ def patient_state(context: Context, draws: Draws) -> PatientState:
     lv_ef = -0.75 * severity - 0.10 * anatomy + 0.25 * noise["lv_ef"] + 0.35 * (female - 0.4)
     lv_edv = 0.30 * severity + 0.65 * anatomy + 0.30 * noise["lv_edv"]
     lv_edv += -0.06 * older - 0.50 * (female - 0.4)
-    rv_ef = -0.60 * severity + 0.40 * noise["rv_ef"] + 0.30 * (female - 0.4)
+    rv_ef = -0.50 * severity + 0.50 * noise["rv_ef"] + 0.30 * (female - 0.4)
     rv_edv = 0.35 * severity + 0.55 * anatomy + 0.40 * noise["rv_edv"]
     rv_edv += -0.06 * older - 0.50 * (female - 0.4)
     wall = np.where(group == HYPERTROPHIC, 0.55, 0.10) * severity + 0.30 * anatomy

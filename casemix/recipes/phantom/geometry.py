@@ -99,7 +99,7 @@ def _outline(from_septum: np.ndarray, right: np.ndarray, draws: Draws) -> np.nda
         shape += size * (
             uneven[:, 0, row, None] * np.cos(angle) + uneven[:, 1, row, None] * np.sin(angle)
         )
-    flat = 0.14 + 0.04 * np.clip(draws.normal("septal flattening"), -2.0, 2.0)
+    flat = 0.20 + 0.04 * np.clip(draws.normal("septal flattening"), -2.0, 2.0)
     return shape * (1.0 - right * flat[:, None] * np.exp(-((from_septum / 0.65) ** 2)))
 
 
@@ -161,7 +161,7 @@ def _thickened(
 
 def _rv_shape(from_septum: np.ndarray, state: PatientState) -> np.ndarray:
     """Return the crescent's depth without its size; a large right ventricle reaches further."""
-    reach = np.clip(1.0 + 0.20 * (state.rv_edv / state.lv_edv - 1.0), 0.85, 1.25)[:, None]  # rad
+    reach = np.clip(1.15 + 0.15 * (state.rv_edv / state.lv_edv - 1.0), 1.00, 1.40)[:, None]  # rad
     along = from_septum / reach
     depth = np.maximum(1.0 - along**2, 0.0) ** 0.7
     return depth * (1.0 + 0.25 * along)  # deeper towards the diaphragm

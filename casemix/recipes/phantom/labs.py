@@ -77,7 +77,7 @@ def egfr_ckd_epi(creatinine: np.ndarray, age: np.ndarray, female: np.ndarray) ->
 def _values(context: Context, state: PatientState, draws: Draws) -> dict[str, np.ndarray]:
     group, older = context.group, context.decades_over_60
     sick, large = state.severity, state.anatomy
-    noise = {name: draws.normal(name) for name in REPORTED}
+    noise = {name: draws.normal(name) for name in REPORTED if name != "egfr"}
     creatinine = np.where(context.female == 1, 0.78, 0.98) * np.exp(
         0.05 * older + 0.08 * context.hypertension + 0.08 * context.diabetes
         + 0.10 * sick + 0.14 * noise["creatinine"]
@@ -85,7 +85,7 @@ def _values(context: Context, state: PatientState, draws: Draws) -> dict[str, np
     egfr = egfr_ckd_epi(np.round(creatinine, 2), context.age, context.female)
     return {
         "nt_probnp": np.exp(
-            _LOG_NT_PROBNP[group] + 0.65 * sick + 0.15 * large + 0.38 * noise["nt_probnp"]
+            _LOG_NT_PROBNP[group] + 0.65 * sick + 0.22 * large + 0.50 * noise["nt_probnp"]
             + 0.12 * older - 0.015 * (context.bmi - 27.0) + 0.15 * context.female
         ),
         "troponin": np.exp(

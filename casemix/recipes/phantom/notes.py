@@ -7,11 +7,13 @@ written the same way: ``LVEF 35%``, ``63-year-old``, ``BP 132/78``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from casemix.recipes.phantom.anatomy import INFARCT_SITES, PatientState
 from casemix.recipes.phantom.draws import Draws
@@ -39,8 +41,17 @@ _RISK_FACTORS = {
     "diabetes": (("History of DM.", "Known DM."), ("No DM.", "No history of DM.")),
     "smoker": (("Current smoker.", "Smokes daily."), ("Non-smoker.", "Denies smoking.")),
 }
+_PLAN = {
+    "normal": ("No treatment needed.", "Patient reassured."),
+    "dilated": ("Continue heart failure treatment.", "Diuretic dose increased."),
+    "hypertrophic": ("Family screening advised.", "Avoid heavy exercise."),
+    "infarction": ("Continue aspirin and statin.", "Cardiac rehabilitation advised."),
+    "abnormal_rv": ("Right heart catheter planned.", "Lung function test planned."),
+}
+#: Lowest ejection fraction (%) of each word for systolic function.
+_FUNCTION = ((50, "preserved"), (40, "mildly reduced"), (30, "moderately reduced"))
 _LEFT_OUT = 0.04  # chance that a note leaves out a fact that it could state
-_PICKS = 64  # random numbers set aside per note; the longest note takes under 50
+_PICKS = 96  # random numbers set aside per note; the longest note takes about 75
 
 
 @dataclass(frozen=True)
@@ -80,14 +91,14 @@ def write_notes(source: NoteSource, draws: Draws) -> tuple[list[str], pd.DataFra
 def patient_facts(source: NoteSource) -> pd.DataFrame:
     """Return every fact that a note can state, as it is written; None where unrecorded.
 
-    Whole numbers for age, lv_ef, lv_edv, rv_ef, wall_thickness, nt_probnp, troponin, sodium, the
-    admission's systolic_bp, diastolic_bp, heart_rate and spo2; two decimals for creatinine; True or
-    False for hypertension, diabetes, smoker, beta_blocker, effusion; the day (1 or 2; 0 for
-    none) of arrhythmia, hypotension and desaturation; level names for sex, group, nyha and
-    infarct_site.
+    Whole numbers for age, lv_ef, lv_edv, rv_ef, wall_thickness, nt_probnp, troponin, sodium and
+    the admission's systolic_bp, diastolic_bp, heart_rate, respiratory_rate and spo2. One decimal
+    for potassium and haemoglobin, two for creatinine. True or False for hypertension, diabetes,
+    smoker, beta_blocker and effusion. The day (1 or 2; 0 for none) of arrhythmia, hypotension
+    and desaturation. Level names for sex, group, nyha and infarct_site.
     """
     subjects, state, labs, vitals = source.subjects, source.state, source.labs, source.vitals
-    facts: dict[str, Sequence] = {name: subjects[name] for name in ("sex", "group")}
+    facts: dict[str, Any] = {name: subjects[name] for name in ("sex", "group")}
     facts["age"] = _whole(subjects["age"])
     for name in ("hypertension", "diabetes", "smoker"):
         facts[name] = subjects[name]
@@ -95,9 +106,9 @@ def patient_facts(source: NoteSource) -> pd.DataFrame:
         facts[name] = _whole(getattr(state, name))
     for name in ("nt_probnp", "troponin", "sodium"):
         facts[name] = _whole(labs[name])
-    for name in ("creatinine", "nyha", "beta_blocker"):
+    for name in ("creatinine", "potassium", "haemoglobin", "nyha", "beta_blocker"):
         facts[name] = labs[name]
-    for name in ("heart_rate", "systolic_bp", "diastolic_bp", "spo2"):
+    for name in ("heart_rate", "systolic_bp", "diastolic_bp", "respiratory_rate", "spo2"):
         facts[name] = _whole(vitals.values[:, 0, CHANNELS.index(name)])
     for name in ("arrhythmia", "hypotension", "desaturation"):
         facts[name] = _day(getattr(vitals, name))
@@ -113,9 +124,9 @@ def patient_facts(source: NoteSource) -> pd.DataFrame:
 class _Writer:
     """One note's author: chooses words, and keeps what has been stated."""
 
-    def __init__(self, facts: dict[str, object], numbers: Iterator[float]) -> None:
+    def __init__(self, facts: Mapping[Hashable, Any], numbers: Iterator[float]) -> None:
         self.facts = facts
-        self.stated: dict[str, object] = {}
+        self.stated: dict[str, Any] = {}
         self._numbers = numbers
 
     def maybe(self, chance: float, *options: str) -> str:
@@ -159,7 +170,8 @@ def _history(w: _Writer) -> list[str]:
         w.maybe(pain, "Reports chest pain.") or "Denies chest pain.",
         w.maybe(0.4, "No syncope.", "Denies syncope."),
         *(w.yes_no(name, yes, no) for name, (yes, no) in _RISK_FACTORS.items()),
-        w.maybe(0.3, "No known drug allergies."),
+        w.maybe(0.6, "No known drug allergies.", "No drug allergies."),
+        w.maybe(0.6, "No palpitations.", "Denies palpitations."),
     ]
 
 
@@ -174,6 +186,7 @@ def _vitals(w: _Writer) -> list[str]:
     return [
         w.state("systolic_bp diastolic_bp", "BP {systolic_bp}/{diastolic_bp}."),
         w.state("heart_rate", "HR {heart_rate} bpm."),
+        w.state("respiratory_rate", "RR {respiratory_rate}."),
         w.state("spo2", "SpO2 {spo2}%."),
         w.maybe(0.4, "Afebrile.", "No fever."),
     ]
@@ -217,6 +230,8 @@ def _labs(w: _Writer) -> list[str]:
         w.state("creatinine", "Creatinine {creatinine:.2f} mg/dL."),
         w.state("troponin", "Troponin {troponin} ng/L."),
         w.state("sodium", "Sodium {sodium} mmol/L."),
+        w.state("potassium", "Potassium {potassium:.1f} mmol/L."),
+        w.state("haemoglobin", "Haemoglobin {haemoglobin:.1f} g/dL."),
     ]
 
 
@@ -238,7 +253,7 @@ def _course(w: _Writer) -> list[str]:
         w.yes_no(
             "desaturation",
             ("Desaturation on day {desaturation}, oxygen given.",),
-            ("No desaturation.", "No oxygen needed."),
+            ("No desaturation.", "SpO2 stable."),
         ),
         w.yes_no(
             "beta_blocker",
@@ -252,12 +267,22 @@ def _impression(w: _Writer) -> list[str]:
     group = str(w.facts["group"])
     return [
         w.state("group", *(f"{term}." for term in GROUP_TERMS[group])),
-        w.maybe(0.6, "Follow up in clinic.", "Clinic review in 3 months."),
-        w.maybe(0.3, "Discharged home.", "Home with advice."),
+        _function(w),
+        w.maybe(0.8, *_PLAN[group]),
+        w.maybe(0.8, "Follow up in clinic.", "Clinic review in 3 months."),
+        w.maybe(0.5, "Discharged home.", "Home with advice."),
     ]
 
 
-def _whole(values: Sequence | np.ndarray | pd.Series) -> list[int | None]:
+def _function(w: _Writer) -> str:
+    percent = w.stated.get("lv_ef")
+    if percent is None:
+        return ""
+    word = next((word for least, word in _FUNCTION if percent >= least), "severely reduced")
+    return w.maybe(0.9, f"LV function {word}.", f"Systolic function {word}.")
+
+
+def _whole(values: ArrayLike) -> list[int | None]:
     numbers = np.asarray(values, dtype=float)
     return [None if np.isnan(v) else round(v) for v in numbers]
 

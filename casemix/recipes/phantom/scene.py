@@ -61,16 +61,20 @@ def paint(
     picture = _surroundings(context, canvas, draws)[:, None]  # same at ED and ES
     outer = radii[:, :, 2] + _RV_WALL * (radii[:, :, 2] > radii[:, :, 1] + 0.5)
     beyond = canvas.rho[:, None] - outer
-    fat = (2.0 + 0.22 * np.clip(context.bmi - 18.0, 0, 20))[:, None, None, None]  # mm
+    fat = (0.8 + 0.16 * np.clip(context.bmi - 18.0, 0, 20))[:, None, None, None]  # mm
     picture = _blend(picture, _cover(beyond - fat * _patches(canvas, draws), soft), _FAT)
     fluid = _cover(beyond - _EFFUSION, soft) * effusion[:, None, None, None]
     picture = _blend(picture, fluid, _FLUID)
     picture = _blend(picture, _cover(beyond, soft), _MUSCLE)
     rough = _texture(draws, "rv texture", 12)[:, None]
-    picture = _blend(picture, rv, _RV_BLOOD * (1.0 + 0.16 * rough))
+    picture = _blend(
+        picture, rv, _RV_BLOOD * (1.0 + 0.10 * rough) * _trabeculae(canvas, radii[:, :, 2], draws)
+    )
     picture = _blend(picture, epi, _MUSCLE * (1.0 + 0.08 * _texture(draws, "muscle", 12)[:, None]))
-    picture = _blend(picture, lv, _LV_BLOOD * (1.0 + 0.05 * rough))
-    picture = _blend(picture, lv * _papillary(canvas, contours, soft), _PAPILLARY)
+    picture = _blend(
+        picture, lv, _LV_BLOOD * (1.0 + 0.05 * rough) * _trabeculae(canvas, radii[:, :, 0], draws)
+    )
+    picture = _blend(picture, lv * _papillary(canvas, contours, draws), _PAPILLARY)
     return _reduced(picture), _mask(lv, epi, rv)
 
 
@@ -133,11 +137,11 @@ def _texture(draws: Draws, stream: str, cells: int) -> np.ndarray:
 
 
 def _patches(canvas: _Canvas, draws: Draws) -> np.ndarray:
-    """Return how thick the fat around the heart is by direction, about 1, (n, 1, p, p)."""
+    """Return how thick the fat around the heart is by direction, (n, 1, p, p); none below 0."""
     phase = 2.0 * np.pi * draws.uniform("fat patches", (2,)).astype(np.float32)
     first = np.cos(2 * canvas.theta + phase[:, 0, None, None])
     second = np.cos(3 * canvas.theta + phase[:, 1, None, None])
-    return (1.0 + 0.5 * first + 0.4 * second)[:, None]
+    return (1.0 + 0.9 * first + 0.7 * second)[:, None]
 
 
 def _surroundings(context: Context, canvas: _Canvas, draws: Draws) -> np.ndarray:
@@ -183,16 +187,27 @@ def _chest_wall(
     return _blend(picture, _cover(fat - outside, canvas.pixel), _AIR)
 
 
-def _papillary(canvas: _Canvas, contours: Contours, soft: np.ndarray) -> np.ndarray:
-    """Two papillary muscles; they belong to the cavity in the mask, as in ACDC."""
+def _trabeculae(canvas: _Canvas, wall: np.ndarray, draws: Draws) -> np.ndarray:
+    """Return the darkening of blood between the muscle strands along a wall, (n, 2, p, p)."""
+    strands = np.clip(0.4 + 0.6 * _texture(draws, "trabeculae", 32), 0.0, 1.0)[:, None]
+    depth = np.maximum(wall - canvas.rho[:, None], 0.0)  # mm into the cavity
+    return 1.0 - 0.55 * strands * np.exp(-depth / 3.5)
+
+
+def _papillary(canvas: _Canvas, contours: Contours, draws: Draws) -> np.ndarray:
+    """Two papillary muscles at the wall; they belong to the cavity in the mask, as in ACDC."""
+    own = np.clip(draws.normal("papillary muscles", (2, 3)), -2.0, 2.0).astype(np.float32)
+    cavity = np.sqrt((contours.endo**2).mean(axis=2)).astype(np.float32)[:, :, None, None]
     cover = np.zeros((1, 1, 1, 1), dtype=np.float32)
-    size = np.sqrt((contours.endo**2).mean(axis=2)).astype(np.float32)[:, :, None, None]
-    for turn in (2.05, -1.85):  # radians from the septum: anterolateral, posteromedial
-        angle = (contours.septum + turn).astype(np.float32)[:, None, None]
+    # Radians from the septum: the anterolateral, then the posteromedial muscle.
+    for muscle, turn in zip(own.transpose(1, 2, 0), (2.05, -1.85), strict=True):
+        angle = (contours.septum + turn + 0.12 * muscle[0]).astype(np.float32)[:, None, None]
         along = canvas.rho * np.cos(canvas.theta - angle)
         across = canvas.rho * np.sin(canvas.theta - angle)
-        distance = np.hypot(along[:, None] - 0.68 * size, across[:, None])
-        cover = np.maximum(cover, _cover(distance - 0.16 * size, soft))
+        middle = (0.80 + 0.05 * muscle[1])[:, None, None, None] * cavity
+        size = (0.16 + 0.03 * muscle[2])[:, None, None, None] * cavity
+        distance = np.hypot((along[:, None] - middle) / 1.5, across[:, None])
+        cover = np.maximum(cover, _cover(distance - size, 2.0 * canvas.pixel[:, None]))
     return cover
 
 

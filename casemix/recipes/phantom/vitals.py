@@ -77,14 +77,18 @@ def _usual(context: Context, state: PatientState, draws: Draws) -> np.ndarray:
     systolic = _SYSTOLIC_GROUP[group] + 12.0 * context.hypertension + 2.5 * older
     systolic += -7.5 * sick + 2.0 * state.anatomy + 7.0 * own[:, 1]
     # The stroke carries the pulse pressure: a large heart with a good stroke widens it.
-    pulse = 46.0 + 2.5 * older + 4.0 * state.anatomy - 3.0 * sick + 4.0 * own[:, 2]
+    pulse = 46.0 + 2.5 * older + 5.0 * state.anatomy - 3.0 * sick + 4.0 * own[:, 2]
     return np.stack(
         [
-            _HR_GROUP[group] + 7.0 * sick - 6.0 * state.beta_blocker + 6.5 * own[:, 0],
+            _HR_GROUP[group]
+            + 6.0 * sick
+            - 2.5 * state.anatomy
+            - 6.0 * state.beta_blocker
+            + 8.0 * own[:, 0],
             systolic,
             systolic - np.maximum(pulse, 18.0),
-            15.5 + 1.7 * sick + 0.06 * (context.bmi - 27.0) + 1.4 * own[:, 3],
-            _SPO2_GROUP[group] - 1.1 * sick - 0.8 * context.smoker + 0.8 * own[:, 4],
+            15.5 + 1.3 * sick + 0.06 * (context.bmi - 27.0) + 1.9 * own[:, 3],
+            _SPO2_GROUP[group] - 0.8 * sick - 0.8 * context.smoker + 1.1 * own[:, 4],
             36.75 + 0.08 * sick + 0.16 * own[:, 5],
         ],
         axis=1,
@@ -105,7 +109,7 @@ def _decompensation(state: PatientState) -> np.ndarray:
     """Return how the sicker arrive worse than usual and settle over a day, (n, 48, 6)."""
     excess = np.logaddexp(0.0, 1.5 * state.severity) / 1.5  # soft positive part
     settling = np.exp(-np.arange(HOURS) / 16.0)
-    size = np.array([7.0, 3.0, 2.0, 2.2, -1.2, 0.08])
+    size = np.array([6.0, 3.0, 2.0, 1.8, -1.0, 0.08])
     return excess[:, None, None] * settling[:, None] * size
 
 
@@ -200,7 +204,8 @@ def _observed(
     for onset in onsets:
         since = _since(onset)
         unstable |= (since >= 0) & (since < 5)
-    watch = 0.35 * state.severity[:, None] - 0.6 * night + 0.9 * unstable  # (n, 48)
+    ward = 0.25 * state.severity + 0.30 * draws.normal("ward's diligence")
+    watch = ward[:, None] - 0.6 * night + 0.9 * unstable  # (n, 48)
     cells = draws.normal("observed", (HOURS, 6))
     cells[..., 2] = cells[..., 1]  # one cuff reading gives both pressures
     seen = cells < _OBSERVED + watch[..., None]

@@ -1,0 +1,224 @@
+"""Linkage of every pair of modalities, and of each modality with the recorded context."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from casemix.core.cohort import Cohort
+from casemix.core.conditions import Conditions
+from casemix.core.encoding import ConditionEncoder
+from casemix.core.fields import LEVELLED, Kind
+from casemix.core.metric import Score, View
+from casemix.errors import EvaluationError
+from casemix.evaluation import linkage
+from casemix.evaluation.linkage import Pairs
+from casemix.evaluation.statistics import permutation_p_value
+
+CONTEXT = "context"
+_ARMS = ("train", "holdout", "synthetic")
+_GALLERY = 50
+
+
+@dataclass(frozen=True)
+class _Subjects:
+    """One cohort's subjects as matrices: each view's rows by subject id, and the context."""
+
+    views: Mapping[str, pd.DataFrame]
+    context: pd.DataFrame
+    groups: pd.Series | None
+
+    def pairs(self, a: str, b: str) -> Pairs:
+        """Return the subjects that have both views."""
+        both = self.views[a].index.intersection(self.views[b].index, sort=True)
+        return Pairs(
+            self.views[a].loc[both].to_numpy(),
+            self.views[b].loc[both].to_numpy(),
+            self.context.loc[both].to_numpy(),
+            None if self.groups is None else self.groups.loc[both].to_numpy(),
+        )
+
+
+def judge_links(
+    views: Mapping[str, Mapping[str, View]],
+    cohorts: Mapping[str, Cohort],
+    *,
+    target: str = "",
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Return one entry per pair: link, patient_link, critic AUC, retrieval, HSIC and controls.
+
+    Args:
+        views: modality -> arm (``train``, ``holdout``, ``synthetic``) -> its records.
+        cohorts: arm -> cohort, for the recorded context.
+        target: levelled context field whose recovery is measured and within which subjects are
+            exchanged for `patient_link`.
+        seed: seed of folds, permutations and bootstraps.
+    """
+    arms = _arms(views, cohorts, target)
+    names = [*([CONTEXT] if arms["train"].context.shape[1] else []), *views]
+    found = []
+    for number, (a, b) in enumerate(itertools.combinations(names, 2)):
+        trio = {arm: arms[arm].pairs(a, b) for arm in _ARMS}
+        try:
+            scores = _judge(trio, beyond_context=a != CONTEXT, seed=(seed + number) % 2**31)
+        except EvaluationError as error:  # e.g. too few subjects with both
+            scores = {"link": Score(None, note=str(error)), "patient_link": Score(None)}
+        if a == CONTEXT and arms["train"].groups is not None:
+            scores["context_recovery"] = _recovery(arms, b, target, seed)
+        shown = {name: score.to_json() for name, score in scores.items() if ":" not in name}
+        control = {
+            name.partition(":")[2]: score.to_json() for name, score in scores.items() if ":" in name
+        }
+        found.append({"a": a, "b": b, **shown, "control": {"shuffled": control}})
+    return found
+
+
+def _arms(
+    views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort], target: str
+) -> dict[str, _Subjects]:
+    train = cohorts["train"]
+    usable = [f.name for f in train.schema if f.kind is not Kind.CODES]
+    encoder = ConditionEncoder.fit(train.subject_conditions().pick(usable))
+    grouped = target in train.schema and train.schema[target].kind in LEVELLED
+    arms = {}
+    columns = {m: _usable_columns(v["train"]) for m, v in views.items()}
+    for arm, cohort in cohorts.items():
+        context = _context(encoder, cohort)
+        per_view = {m: _per_subject(v[arm], columns[m], v["train"]) for m, v in views.items()}
+        groups = cohort.subjects[target].astype(str) if grouped else None
+        arms[arm] = _Subjects({CONTEXT: context, **per_view}, context, groups)
+    varied = arms["train"].context.std() > 0
+    return {arm: _without_constants(s, varied) for arm, s in arms.items()}
+
+
+def _without_constants(subjects: _Subjects, varied: pd.Series) -> _Subjects:
+    context = subjects.context.loc[:, varied]
+    return replace(subjects, context=context, views={**subjects.views, CONTEXT: context})
+
+
+def _context(encoder: ConditionEncoder, cohort: Cohort) -> pd.DataFrame:
+    given: Conditions = cohort.subject_conditions().pick(encoder.schema.names)
+    values, known = encoder.encode(given)
+    return pd.DataFrame(np.concatenate([values, known], axis=1), cohort.subjects.index).astype(
+        float
+    )
+
+
+def _usable_columns(train: View) -> list[str]:
+    """Return the numeric findings that vary and that most training records have."""
+    numeric = train.findings.select_dtypes("number")
+    return [str(c) for c in numeric if numeric[c].notna().mean() > 0.5 and numeric[c].std() > 0]
+
+
+def _per_subject(view: View, columns: list[str], train: View) -> pd.DataFrame:
+    """Return embedding and numeric findings, averaged per subject; gaps get the training median."""
+    names = [f"embedding.{k}" for k in range(view.embedding.shape[1])]
+    vectors = pd.DataFrame(view.embedding.astype(float), view.findings.index, names)
+    findings = view.findings[columns].fillna(train.findings[columns].median())
+    whole = pd.concat([vectors, findings], axis=1)
+    return whole.groupby(view.samples.subject_ids, sort=True).mean()
+
+
+def _judge(trio: Mapping[str, Pairs], *, beyond_context: bool, seed: int) -> dict[str, Score]:
+    train, holdout, synthetic = (_equal(trio, arm, seed) for arm in _ARMS)
+    shuffled = replace(
+        synthetic, second=synthetic.second[linkage.permute_all(len(synthetic.second), seed=seed)]
+    )
+    found = linkage.link(train, holdout, synthetic, seed=seed)
+    scores = {
+        "link": _link(found),
+        "critic_auc": Score(
+            found.synthetic.value,
+            found.synthetic.interval,
+            found.synthetic.n,
+            ceiling=found.ceiling.value,
+            floor=found.floor[0],
+        ),
+        "shuffled:link": _link(linkage.link(train, holdout, shuffled, seed=seed)),
+        **_retrieval(train, holdout, synthetic, seed),
+        "hsic": _hsic(holdout, synthetic, seed),
+    }
+    if beyond_context:
+        for name, arm in (("patient_link", synthetic), ("shuffled:patient_link", shuffled)):
+            scores[name] = _link(linkage.patient_link(train, holdout, arm, seed=seed))
+    return scores
+
+
+def _equal(trio: Mapping[str, Pairs], arm: str, seed: int) -> Pairs:
+    """Return an arm; holdout and synthetic cut to the same random number of subjects."""
+    pairs = trio[arm]
+    n = min(len(trio["holdout"].first), len(trio["synthetic"].first))
+    if arm == "train" or len(pairs.first) == n:
+        return pairs
+    rows = np.sort(np.random.default_rng(seed).permutation(len(pairs.first))[:n])
+    groups = None if pairs.groups is None else pairs.groups[rows]
+    context = None if pairs.context is None else pairs.context[rows]
+    return Pairs(pairs.first[rows], pairs.second[rows], context, groups)
+
+
+def _link(found: linkage.Link) -> Score:
+    note = found.reason or ("over-coupled: above the real link" if found.over_coupled else "")
+    details = {
+        "synthetic_auc": found.synthetic.value,
+        "real_auc": found.ceiling.value,
+        "floors": list(found.floor),
+    }
+    defined = found.value is not None
+    return Score(
+        found.value,
+        found.interval,
+        found.synthetic.n,
+        ceiling=1.0 if defined else None,
+        floor=0.0 if defined else None,
+        note=note,
+        details=details,
+    )
+
+
+def _retrieval(train: Pairs, holdout: Pairs, synthetic: Pairs, seed: int) -> dict[str, Score]:
+    critic = linkage.fit_critic(train.first, train.second, seed=seed)
+    gallery = min(_GALLERY, len(holdout.first))
+    made, real = (
+        linkage.retrieval(critic.scores(p.first, p.second), gallery=gallery, seed=seed)
+        for p in (synthetic, holdout)
+    )
+    n, note = len(synthetic.first), f"gallery of {gallery}"
+    chance = made.k / gallery
+    return {
+        "recall_at_5": Score(made.recall, None, n, real.recall, chance, note),
+        "median_rank": Score(made.median_rank, None, n, real.median_rank, (gallery + 1) / 2, note),
+    }
+
+
+def _hsic(holdout: Pairs, synthetic: Pairs, seed: int) -> Score:
+    moved = [linkage.permute_all(len(synthetic.first), seed=seed + k) for k in range(20)]
+    value = linkage.hsic(synthetic.first, synthetic.second)
+    null = [linkage.hsic(synthetic.first, synthetic.second[p]) for p in moved]
+    details = {"p_value": permutation_p_value(value, null)}
+    real = linkage.hsic(holdout.first, holdout.second)
+    floor = float(np.mean(null))
+    return Score(value, None, len(synthetic.first), real, floor, details=details)
+
+
+def _recovery(arms: Mapping[str, _Subjects], b: str, target: str, seed: int) -> Score:
+    known = {arm: s.views[b].index[_labels(s, b) != "None"] for arm, s in arms.items()}
+    x = {arm: s.views[b].loc[known[arm]].to_numpy() for arm, s in arms.items()}
+    y = {
+        arm: s.groups.loc[known[arm]].to_numpy() for arm, s in arms.items() if s.groups is not None
+    }
+    found, real = (
+        linkage.context_recovery(x["train"], y["train"], x[arm], y[arm], seed=seed % 2**31)
+        for arm in ("synthetic", "holdout")
+    )
+    return Score(found.value, found.interval, found.n, real.value, 0.5, f"AUROC of {target}")
+
+
+def _labels(subjects: _Subjects, b: str) -> np.ndarray:
+    assert subjects.groups is not None
+    return subjects.groups.loc[subjects.views[b].index].to_numpy()
