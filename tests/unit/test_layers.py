@@ -14,8 +14,24 @@ import casemix
 PACKAGE = Path(casemix.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 RANK = {"errors": 0, "core": 1, "evaluation": 2, "modalities": 3, "recipes": 4, "cli": 5}
-HEAVY = {"torch", "sdv", "diffusers", "transformers", "peft", "tsai", "ray", "datasets", "accelerate"}
-CORE_MAY_USE = {"numpy", "pandas", "pyarrow", "safetensors", "rich"}  # the last two inside functions
+HEAVY = {
+    "torch",
+    "sdv",
+    "diffusers",
+    "transformers",
+    "peft",
+    "tsai",
+    "ray",
+    "datasets",
+    "accelerate",
+}
+CORE_MAY_USE = {
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "safetensors",
+    "rich",
+}  # the last two inside functions
 
 
 def imports(path: Path) -> set[str]:
@@ -35,7 +51,9 @@ def layer(dotted: str) -> str:
 
 
 def dotted(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 def test_the_package_is_complete():
@@ -89,7 +107,11 @@ def test_heavy_libraries_are_not_imported_by_packages(path):
 
 
 @pytest.mark.parametrize(
-    "code", ["import casemix", "import sys; sys.argv = ['casemix', 'list']; from casemix.cli import main; main()"]
+    "code",
+    [
+        "import casemix",
+        "import sys; sys.argv = ['casemix', 'list']; from casemix.cli import main; main()",
+    ],
 )
 def test_looking_at_casemix_loads_no_torch(code):
     probe = f"""

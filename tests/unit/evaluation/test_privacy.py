@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from casemix.errors import EvaluationError
+from casemix.evaluation.privacy import domias, nearest_record, tpr_at_fpr
+
+
+def people(n: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 10)) @ np.random.default_rng(99).normal(size=(10, 10))
+
+
+TRAIN, HOLDOUT = people(200, 0), people(200, 1)
+
+
+def test_copying_the_training_records_is_found_by_every_number():
+    near = nearest_record(TRAIN, HOLDOUT, TRAIN.copy(), seed=0)
+    assert near.exact_copies == 1.0
+    assert near.ratio < 1e-6
+    assert near.closer_to_train.value == 1.0
+    attack = domias(TRAIN, HOLDOUT, TRAIN.copy(), seed=0)
+    assert attack.auc.value > 0.99
+    assert attack.tpr_at_1_percent.value > 0.95
+    assert attack.auc.interval[0] > attack.control.interval[1]
+
+
+def test_fresh_records_look_like_held_out_ones():
+    near = nearest_record(TRAIN, HOLDOUT, people(200, 2), seed=0)
+    assert near.exact_copies == 0.0
+    assert near.ratio == pytest.approx(1.0, abs=0.15)
+    assert near.closer_to_train.interval[0] < 0.5 < near.closer_to_train.interval[1]
+
+
+def test_attack_on_fresh_records_is_chance():
+    values = [domias(TRAIN, HOLDOUT, people(200, seed), seed=seed).auc for seed in (2, 3, 4)]
+    assert np.mean([found.value for found in values]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_attack_grows_with_the_share_of_leaked_records():
+    values = []
+    for leaked in (0, 60, 120, 200):
+        made = people(200, 2)
+        made[:leaked] = TRAIN[:leaked] + 0.02 * people(200, 3)[:leaked]
+        values.append(domias(TRAIN, HOLDOUT, made, seed=0).auc.value)
+    assert values == sorted(values)
+    assert values[-1] > 0.9
+
+
+def test_control_arm_holds_chance_even_when_everything_leaks():
+    control = domias(TRAIN, HOLDOUT, TRAIN + 0.1 * people(200, 3), seed=0).control
+    assert control.interval[0] < 0.5 < control.interval[1]
+
+
+def test_a_given_reference_leaves_all_held_out_records_to_the_attack():
+    found = domias(TRAIN, HOLDOUT, people(200, 2), reference=people(150, 5), seed=0)
+    assert (found.members, found.non_members) == (200, 200)
+    assert domias(TRAIN, HOLDOUT, people(200, 2), seed=0).non_members == 100
+
+
+def test_same_seed_same_attack():
+    made = people(100, 2)
+    assert domias(TRAIN, HOLDOUT, made, seed=3) == domias(TRAIN, HOLDOUT, made, seed=3)
+
+
+def test_tpr_at_fpr_equals_the_roc_curve():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 1000)
+    scores = rng.normal(size=1000) + labels
+    false, true, _ = roc_curve(labels, scores, drop_intermediate=False)
+    for fpr in (0.001, 0.01, 0.1):
+        assert tpr_at_fpr(scores, labels, fpr) == pytest.approx(true[false <= fpr].max())
+
+
+@pytest.mark.parametrize("measure", [nearest_record, domias])
+def test_too_few_records_are_an_error(measure):
+    with pytest.raises(EvaluationError, match="held-out records"):
+        measure(TRAIN, HOLDOUT[:3], TRAIN, seed=0)
+
+
+def test_different_columns_are_an_error():
+    with pytest.raises(EvaluationError, match="different columns"):
+        nearest_record(TRAIN, HOLDOUT, TRAIN[:, :4], seed=0)
