@@ -100,18 +100,23 @@ class LinkedModel:
         self.linked = {
             m: tuple(e for e in self.reads[m] if cohorts[e] is cohorts[m]) for m in self.order
         }
-        whole = _table_samples(base, self.schema)
-        subjects = Conditions.of(base.subjects[list(self.schema.names)], self.schema)
-        fit = copy.deepcopy(self.tabular)
-        self.subjects = _kept(
-            fit,
-            progress,
-            "subjects",
-            lambda p: fit.fit(whole, subjects, seed=child(seed, "subjects"), progress=p),
-        )
+        if len(self.schema):
+            self.subjects = self._fit_subjects(base, child(seed, "subjects"), progress)
         for modality in self.order:
             self._fit_link(modality, cohorts[modality], child(seed, modality), progress)
         return self
+
+    def _fit_subjects(self, cohort: Cohort, seed: int, progress: Progress) -> Generator:
+        """Fit the chain's first link: the subjects table, given any subset of its own cells."""
+        table = _table_samples(cohort, self.schema)
+        given = Conditions.of(cohort.subjects[list(self.schema.names)], self.schema)
+        generator = copy.deepcopy(self.tabular)
+        return _kept(
+            generator,
+            progress,
+            "subjects",
+            lambda p: generator.fit(table, given, seed=seed, progress=p),
+        )
 
     def _fit_link(self, modality: str, cohort: Cohort, seed: int, progress: Progress) -> None:
         samples = cohort[modality]
@@ -160,7 +165,7 @@ class LinkedModel:
         Raises:
             ConditionError: an unknown field, or an expression that is (almost) never met.
         """
-        if self.subjects is None:
+        if not self.fitted:
             raise FitError("The linked model is not fitted.", next_step="Call fit, or load one.")
         progress = progress or Progress()
         asked = self.wanted(subjects) if isinstance(subjects, int) else subjects.align(self.schema)
@@ -197,7 +202,6 @@ class LinkedModel:
         return generator.generate(given, seed=child(seed, "generate"), progress=progress)
 
     def _draw_subjects(self, asked: Conditions, seed: int, where: str) -> Conditions:
-        assert self.subjects is not None
         if where:
             rows = asked.rows.copy()
             for name, value in expressions.fixed_cells(where, self.schema).items():
@@ -222,7 +226,8 @@ class LinkedModel:
         return Conditions.of(rows, self.schema)
 
     def _subject_rows(self, asked: Conditions, ids: Sequence[str], seed: int) -> pd.DataFrame:
-        assert self.subjects is not None
+        if self.subjects is None:  # a context without fields
+            return asked.values
         renamed = asked.rows.set_axis(pd.Index(list(ids), dtype=object), axis=0)
         drawn = self.subjects.generate(Conditions(renamed, asked.schema), seed=seed)
         return drawn.payload.frame.set_axis(asked.rows.index, axis=0)[list(self.schema.names)]
@@ -252,10 +257,11 @@ class LinkedModel:
         Raises:
             FitError: the model is not fitted.
         """
-        if self.subjects is None:
+        if not self.fitted:
             raise FitError("The linked model is not fitted, so there is nothing to save.")
         with artifact.writing(folder, KIND, trusted_only=self._trusted_only()) as draft:
-            self.subjects.save(draft.folder("subjects"))
+            if self.subjects is not None:
+                self.subjects.save(draft.folder("subjects"))
             for modality in self.order:
                 self.plans[modality].save(draft.folder(f"{modality}.plan"))
                 self.upstream[modality].save(draft.folder(f"{modality}.upstream"))
@@ -270,7 +276,7 @@ class LinkedModel:
                     "linked": {m: list(r) for m, r in self.linked.items()},
                     "embedding_size": self.embedding_size,
                     "schema": self.schema.to_json(),
-                    "subjects": registry.name_of(type(self.subjects)),
+                    "tabular": registry.name_of(type(self.tabular)),
                     "generators": names,
                     "evaluators": evaluators,
                 },
@@ -293,22 +299,22 @@ class LinkedModel:
             return registry.load("generators", name).load(saved.folder(part), trust=trust)
 
         fitted = {m: generator(n, f"{m}.generator") for m, n in chain["generators"].items()}
-        subjects = generator(chain["subjects"], "subjects")
         model = cls(
             fitted,
-            subjects,
+            registry.load("generators", chain["tabular"])(),
             order=chain["order"],
             reads=chain["reads"],
             embedding_size=chain["embedding_size"],
         )
         model.schema = Schema.from_json(chain["schema"])
-        model.subjects = subjects
+        if len(model.schema):
+            model.subjects = generator(chain["tabular"], "subjects")
         model.fitted = fitted
         model.linked = {m: tuple(r) for m, r in chain["linked"].items()}
         for m, name in chain["evaluators"].items():
             evaluator = registry.load("evaluators", name)
             model.upstream[m] = Upstream.load(saved.folder(f"{m}.upstream"), evaluator)
-            model.plans[m] = RecordPlan.load(saved.folder(f"{m}.plan"), subjects, trust=trust)
+            model.plans[m] = RecordPlan.load(saved.folder(f"{m}.plan"), model.tabular, trust=trust)
         return model
 
 
@@ -348,7 +354,7 @@ def _shared_schema(cohorts: Sequence[Cohort]) -> Schema:
     shared = [
         f for f in first if f.kind is not Kind.CODES and all(f in c.schema.fields for c in cohorts)
     ]
-    if not shared:
+    if not shared and len({id(c) for c in cohorts}) > 1:
         raise FitError(
             "The cohorts share no context field, so their modalities cannot be tied.",
             given=[c.schema.names for c in cohorts],

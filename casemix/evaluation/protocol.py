@@ -58,6 +58,7 @@ def evaluate(
     *,
     seed: int,
     target: str = "",
+    links_only: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Judge a synthetic cohort and return the content of ``metrics.json``.
@@ -69,6 +70,7 @@ def evaluate(
         seed: seed of subsets, folds and bootstraps.
         target: the subject field that downstream models predict; by default the most varied
             levelled one.
+        links_only: measure linkage alone, and no metric of a single modality.
         progress: where to report.
 
     Raises:
@@ -83,14 +85,18 @@ def evaluate(
             "The three cohorts share no modality.",
             given={name: c.modalities for name, c in trio.parts().items()},
         )
-    judged, views = {}, {}
+    judged: dict[str, dict[str, Any]] = {}
+    views: dict[str, dict[str, View]] = {}
     progress = progress or Progress()
     with progress.step("evaluating", len(shared) + 1) as bar:
         for modality in shared:
             bar.advance(0, note=modality)
-            arms = _Arms.build(trio, modality, target, seeding.child(seed, modality))
-            judged[modality] = arms.judge()
-            views[modality] = arms.whole
+            part = seeding.child(seed, modality)
+            evaluator = _evaluator(trio, modality, part)
+            views[modality] = _views(trio, modality, evaluator, part)
+            if not links_only:
+                arms = _Arms.build(trio, evaluator, views[modality], target, part)
+                judged[modality] = arms.judge()
             bar.advance()
         bar.advance(0, note="linkage")
         pairs = judge_links(
@@ -157,16 +163,14 @@ class _Arms:
     ceiling: EvalData
     private_ceiling: EvalData
     floors: Mapping[str, EvalData]
-    whole: Mapping[str, View]
     n: int
     seed: int
 
     @classmethod
-    def build(cls, trio: Trio, modality: str, target: str, seed: int) -> _Arms:
-        plugin = registry.load("evaluators", f"{modality}/standard")
-        evaluator: Evaluator = plugin().fit(trio.train[modality], seed=seeding.child(seed, "fit"))
-        some = {name: _capped(c, modality, seed) for name, c in trio.parts().items()}
-        whole = {name: _view(evaluator, c[modality], c) for name, c in some.items()}
+    def build(
+        cls, trio: Trio, evaluator: Evaluator, whole: Mapping[str, View], target: str, seed: int
+    ) -> _Arms:
+        modality = evaluator.modality
         n = min(len(set(v.samples.subject_ids)) for v in whole.values())
         if n < FEWEST_SUBJECTS:
             raise EvaluationError(
@@ -194,7 +198,7 @@ class _Arms:
         }
         ceiling = replace(data, synthetic=real)
         private = replace(data, synthetic=left, holdout=right)
-        return cls(modality, evaluator, data, ceiling, private, floors, whole, n, seed)
+        return cls(modality, evaluator, data, ceiling, private, floors, n, seed)
 
     def judge(self) -> dict[str, Any]:
         """Return every metric's score, ceiling and floor."""
@@ -231,6 +235,17 @@ def _computed(metric: Metric, data: EvalData, seed: int) -> Score:
     if score.interval is not None and not np.isfinite(score.interval).all():
         return replace(score, interval=None)
     return score
+
+
+def _evaluator(trio: Trio, modality: str, seed: int) -> Evaluator:
+    plugin = registry.load("evaluators", f"{modality}/standard")
+    fitted: Evaluator = plugin().fit(trio.train[modality], seed=seeding.child(seed, "fit"))
+    return fitted
+
+
+def _views(trio: Trio, modality: str, evaluator: Evaluator, seed: int) -> dict[str, View]:
+    some = {name: _capped(c, modality, seed) for name, c in trio.parts().items()}
+    return {name: _view(evaluator, c[modality], c) for name, c in some.items()}
 
 
 def _view(evaluator: Evaluator, samples: Samples, cohort: Cohort) -> View:

@@ -1,15 +1,71 @@
-"""From recipe settings to a chain of generators."""
+"""The main job, shared by recipes: split, fit the chain, sample, evaluate, report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from casemix.core import registry
 from casemix.core.cohort import Cohort
 from casemix.core.generator import Generator
 from casemix.core.linked import LinkedModel
+from casemix.core.progress import Progress
+from casemix.core.seeding import child
 from casemix.errors import RunError
+from casemix.recipes.catalogue import Request
+from casemix.recipes.judge import judge
+from casemix.recipes.real_parts import real_parts
+from casemix.recipes.run_folder import RunFolder
+
+_TINY_PATIENTS = 24
+
+
+def make_patients(
+    recipe: str,
+    request: Request,
+    progress: Progress,
+    *,
+    read: Callable[[Path], Cohort] = Cohort.load,
+) -> tuple[RunFolder, Cohort]:
+    """Run the whole chain of a recipe and return its folder and the synthetic cohort.
+
+    Args:
+        recipe: its name.
+        request: its settings name ``order``, ``subjects``, one method per modality, ``options``,
+            ``embedding_size``, ``holdout``, ``target`` and ``n``.
+        progress: where to report.
+        read: how to read the data.
+    """
+    console = Console(stderr=True)
+    about = request.determinants(recipe)
+    folder = RunFolder.open(request.out, about, console=console, progress=progress)
+    train, holdout = real_parts(request, folder, modalities=request.settings["order"], read=read)
+
+    def fit(draft: Path) -> None:
+        model = linked_model(request.settings, train, tiny=request.tiny)
+        model.fit(train, seed=child(request.seed, "fit"), progress=folder.checkpoints("fit"))
+        model.save(draft)
+
+    model = folder.once("model", "fit the chain", fit)
+    chain = LinkedModel.load(model, trust=True)  # made by this run
+
+    def sample(draft: Path) -> None:
+        n = request.n or (_TINY_PATIENTS if request.tiny else request.settings["n"] or len(train))
+        chain.sample(n, seed=child(request.seed, "sample"), progress=progress).save(draft)
+
+    made = folder.once("synthetic", "sample patients", sample)
+    synthetic = Cohort.load(made)
+    linked = {m: list(r) for m, r in chain.linked.items()}
+    seed, target = child(request.seed, "evaluate"), request.settings["target"]
+    judge(folder, train, holdout, synthetic, seed=seed, target=target, chain=linked)
+    folder.finish()
+    console.print(f"\nReport:         {request.out / 'report.html'}")
+    console.print(f"Patient viewer: {request.out / 'patients.html'}")
+    console.print(f"Cohort:         {request.out / 'synthetic'} [dim](synthetic)[/]")
+    return folder, synthetic
 
 
 def linked_model(settings: Mapping[str, Any], cohort: Cohort, *, tiny: bool) -> LinkedModel:
@@ -37,9 +93,9 @@ def generator(name: str, options: Mapping[str, Any], *, tiny: bool = False) -> G
     Args:
         name: registry name.
         options: fields of its Config; may be empty.
-        tiny: use the plugin's own smallest settings instead.
+        tiny: use the plugin's own smallest settings where no options are given.
     """
-    plugin = registry.load("generators", name)
-    if tiny and not options:
-        return plugin.tiny()
-    return plugin(registry.config(plugin, options)) if options else plugin()
+    plugin: type[Generator] = registry.load("generators", name)
+    if options:
+        return plugin(registry.config(plugin, options))  # type: ignore[call-arg]  # see Generator
+    return plugin.tiny() if tiny else plugin()

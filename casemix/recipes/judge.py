@@ -19,6 +19,7 @@ def judge(
     seed: int,
     target: str = "",
     chain: Mapping[str, Sequence[str]] | None = None,
+    links_only: bool = False,
 ) -> None:
     """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
 
@@ -30,13 +31,20 @@ def judge(
         seed: seed of the evaluation.
         target: see `casemix.evaluation.protocol.evaluate`.
         chain: which links were learnt from linked data, for the report.
+        links_only: measure linkage alone.
     """
 
     def measure(draft: Path) -> None:
         from casemix.evaluation.protocol import evaluate
 
         result = evaluate(
-            train, holdout, synthetic, seed=seed, target=target, progress=folder.progress
+            train,
+            holdout,
+            synthetic,
+            seed=seed,
+            target=target,
+            links_only=links_only,
+            progress=folder.progress,
         )
         atomic_json(draft, result | ({"chain": {"linked": dict(chain)}} if chain else {}))
 

@@ -85,7 +85,7 @@ def _values(context: Context, state: PatientState, draws: Draws) -> dict[str, np
     egfr = egfr_ckd_epi(np.round(creatinine, 2), context.age, context.female)
     return {
         "nt_probnp": np.exp(
-            _LOG_NT_PROBNP[group] + 0.65 * sick + 0.22 * large + 0.50 * noise["nt_probnp"]
+            _LOG_NT_PROBNP[group] + 0.65 * sick + 0.22 * large + 0.65 * noise["nt_probnp"]
             + 0.12 * older - 0.015 * (context.bmi - 27.0) + 0.15 * context.female
         ),
         "troponin": np.exp(

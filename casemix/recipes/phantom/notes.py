@@ -85,7 +85,8 @@ def write_notes(source: NoteSource, draws: Draws) -> tuple[list[str], pd.DataFra
         writer = _Writer(row, iter(picks))
         notes.append(_note(writer))
         stated.append(writer.stated)
-    return notes, pd.DataFrame(stated, index=facts.index, columns=list(facts.columns))
+    columns = {name: [said.get(str(name)) for said in stated] for name in facts}
+    return notes, pd.DataFrame(columns, index=facts.index, dtype=object)
 
 
 def patient_facts(source: NoteSource) -> pd.DataFrame:

@@ -7,7 +7,6 @@ from scipy.stats import multivariate_normal, norm
 from casemix.errors import EvaluationError
 from casemix.evaluation.critic import Critic, fit_critic
 from casemix.evaluation.statistics import Affine
-from tests.unit.evaluation.simulation import cohort
 
 
 def test_scores_are_the_pointwise_mutual_information_of_a_gaussian():
@@ -35,21 +34,21 @@ def test_unrelated_views_leave_next_to_nothing_to_score():
     assert np.sum(critic.correlations**2) < 0.05
 
 
-def test_scores_do_not_depend_on_units_or_offsets():
+def test_scores_do_not_depend_on_units_or_offsets(cohort):
     train, test = cohort(200, coupling=1, seed=0), cohort(50, coupling=1, seed=1)
     plain = fit_critic(train.first, train.second, seed=0).scores(test.first, test.second)
     scaled = fit_critic(1e3 * train.first + 7, train.second, seed=0)
     assert scaled.scores(1e3 * test.first + 7, test.second) == pytest.approx(plain, abs=1e-6)
 
 
-def test_an_outlying_record_is_bounded():
+def test_an_outlying_record_is_bounded(cohort):
     train = cohort(200, coupling=1, seed=0)
     critic = fit_critic(train.first, train.second, seed=0)
     far = critic.scores(1e6 * np.ones((1, train.first.shape[1])), train.second)
     assert np.abs(far).max() < 1e3
 
 
-def test_constant_view_gives_zero_scores():
+def test_constant_view_gives_zero_scores(cohort):
     view = cohort(60, coupling=1, seed=0).first
     assert (fit_critic(np.ones((60, 3)), view, seed=0).scores(np.ones((5, 3)), view[:5]) == 0).all()
 

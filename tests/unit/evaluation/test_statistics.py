@@ -84,7 +84,9 @@ def test_standardisation_is_fitted_on_the_reference_and_spares_constants():
 
 
 def test_whitening_gives_the_identity_covariance_and_drops_repeated_directions():
-    x = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+    x = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(
+        size=(4, 4)
+    )
     doubled = np.c_[x, x[:, 0]]
     white = st.whitening(doubled, 10)(doubled)
     assert white.shape == (200, 4)

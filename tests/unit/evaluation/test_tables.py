@@ -62,7 +62,9 @@ def test_independent_columns_pass_marginals_and_fail_dependence():
     mixed = independent(fresh, 2)
     marginal = marginal_similarity(real, fresh).value, marginal_similarity(real, mixed).value
     assert marginal[0] == pytest.approx(marginal[1])
-    assert dependence_similarity(real, mixed).value < dependence_similarity(real, fresh).value - 0.02
+    assert (
+        dependence_similarity(real, mixed).value < dependence_similarity(real, fresh).value - 0.02
+    )
 
 
 def test_marginals_worsen_with_every_shift():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pytest
+
 from casemix.recipes.phantom.anatomy import PatientState, patient_state
 from casemix.recipes.phantom.context import Context, draw_subjects
 from casemix.recipes.phantom.draws import Draws

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from casemix.recipes.phantom.anatomy import lv_area, lv_mass, lv_volume
 from casemix.recipes.phantom.context import GROUPS
 

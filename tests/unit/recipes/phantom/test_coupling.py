@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ks_2samp
+
 from casemix.recipes.phantom.labs import measure_labs
 from casemix.recipes.phantom.vitals import record_vitals
-from scipy.stats import ks_2samp
 
 N = 1500
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from casemix.recipes.phantom.labs import NYHA, REPORTED, egfr_ckd_epi, measure_labs
 
 

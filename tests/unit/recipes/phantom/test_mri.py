@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from casemix.recipes.phantom.anatomy import lv_volume
 from casemix.recipes.phantom.geometry import draw_contours, enclosed_area
 from casemix.recipes.phantom.mri import examine

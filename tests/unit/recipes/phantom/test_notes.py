@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from casemix.recipes.phantom.labs import measure_labs
 from casemix.recipes.phantom.notes import (
     GROUP_TERMS,

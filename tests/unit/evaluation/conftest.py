@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from casemix.evaluation.linkage import Pairs
 
 DIMS, CONTEXT, LATENT = 16, 5, 3
 
 
-def cohort(n: int, *, coupling: float, seed: int, label: float = 1.0) -> Pairs:
+def make_cohort(n: int, *, coupling: float, seed: int, label: float = 1.0) -> Pairs:
     """Two views of context and a latent; ``coupling`` is the latents' correlation.
 
     ``label`` exaggerates what the context implies.
@@ -31,7 +34,17 @@ def cohort(n: int, *, coupling: float, seed: int, label: float = 1.0) -> Pairs:
     return Pairs(views[0], views[1], context, group)
 
 
-def shuffled(pairs: Pairs, seed: int) -> Pairs:
+def shuffle_links(pairs: Pairs, seed: int) -> Pairs:
     """The shuffled-link control: second views go to other subjects."""
     order = np.random.default_rng(seed).permutation(len(pairs.second))
     return Pairs(pairs.first, pairs.second[order], pairs.context, pairs.groups)
+
+
+@pytest.fixture(scope="session")
+def cohort() -> Callable[..., Pairs]:
+    return make_cohort
+
+
+@pytest.fixture(scope="session")
+def shuffled() -> Callable[[Pairs, int], Pairs]:
+    return shuffle_links

@@ -1,0 +1,105 @@
+"""Words and numbers on pages: provenance labels, names and figures as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from casemix.core.cohort import Provenance
+
+#: Shown where a figure is missing or undefined.
+ABSENT = "–"
+
+_ACRONYMS = {
+    "auc": "AUC",
+    "c2st": "C2ST",
+    "fid": "FID",
+    "fpr": "FPR",
+    "hsic": "HSIC",
+    "mmd": "MMD",
+    "nn": "NN",
+    "tpr": "TPR",
+}
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a person must know at once about where patients come from.
+
+    Args:
+        provenance: chooses the colour, together with the words.
+        name: one word, for headings.
+        notice: one or two sentences, for banners.
+    """
+
+    provenance: Provenance
+    name: str
+    notice: str
+
+
+LABELS: Mapping[Provenance, Label] = {
+    Provenance.SYNTHETIC: Label(
+        Provenance.SYNTHETIC,
+        "Synthetic",
+        "Made by a model. These are not real people, yet they may carry traces of the patients "
+        "that the model learnt from.",
+    ),
+    Provenance.PHANTOM: Label(
+        Provenance.PHANTOM,
+        "Phantom",
+        "Simulated by a mechanistic model. No real patient is behind them.",
+    ),
+    Provenance.REAL: Label(
+        Provenance.REAL,
+        "Real",
+        "Records of real patients. Handle this page as confidential patient data.",
+    ),
+}
+
+
+def number(value: object) -> str:
+    """Return a figure with three significant digits, and a true minus sign.
+
+    >>> number(0.51234), number(-12.0), number(1234.5), number(None), number(float("nan"))
+    ('0.512', '−12', '1234', '–', '–')
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return ABSENT
+    if value == int(value) and abs(value) < 1e15:
+        text = str(int(value))
+    elif abs(value) >= 100:
+        text = f"{value:.0f}"
+    else:
+        text = f"{value:.3f}" if 0.01 <= abs(value) < 1 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def interval(ends: Any) -> str:
+    """Return ``[low, high]`` as text, or nothing without an interval."""
+    return f"[{number(ends[0])}, {number(ends[1])}]" if ends else ""
+
+
+def share(part: float) -> str:
+    """Return a share in [0, 1] as per cent, without rounding some to none or nearly all to all.
+
+    >>> share(0.0), share(0.004), share(0.25), share(0.999), share(1.0)
+    ('0 %', '<1 %', '25 %', '>99 %', '100 %')
+    """
+    if 0 < part < 0.01:
+        return "<1 %"
+    if 0.99 < part < 1:
+        return ">99 %"
+    return f"{100 * part:.0f} %"
+
+
+def title(name: str) -> str:
+    """Return a code name as a title.
+
+    >>> title("c2st_auc"), title("median_rank")
+    ('C2ST AUC', 'Median rank')
+    """
+    words = [_ACRONYMS.get(word, word) for word in name.replace("_", " ").split()]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
