@@ -7,6 +7,8 @@ context, and comparisons among subjects whose context is nearly equal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
@@ -21,10 +23,11 @@ _PENALTIES = np.logspace(-3, 3, 13)
 def residualise(values: npt.ArrayLike, context: npt.ArrayLike) -> FloatArray:
     """Return what the context does not explain of each column, (n, d).
 
-    Leave-one-out residuals of kernel ridge regression (a linear plus a Gaussian kernel of the
-    standardised context); the penalty is the one with the least leave-one-out error. Given
-    the context, residuals of two conditionally independent views are uncorrelated up to the
-    product of both regressions' errors.
+    Leave-one-out residuals of kernel ridge regression on the standardised context. Kernel (linear;
+    quadratic, for interactions; linear plus Laplace, for bends and steps) and penalty are those of
+    the least leave-one-out error, column by column. Given the context, residuals of two
+    conditionally independent views are uncorrelated up to the product of both regressions'
+    errors: with few subjects and a context that acts in intricate ways, some of it stays in.
 
     Args:
         values: (n, d) one row per subject.
@@ -42,24 +45,29 @@ def residualise(values: npt.ArrayLike, context: npt.ArrayLike) -> FloatArray:
         raise EvaluationError(
             "The view and its context do not pair.", given=f"{len(y)} and {len(c)} rows"
         )
-    mean, scale = y.mean(axis=0), np.maximum(y.std(axis=0), 1e-12)
-    y = (y - mean) / scale
-    eigenvalues, basis = _kernel_basis(c)
-    fits = [_leave_one_out(y, eigenvalues, basis, penalty) for penalty in _PENALTIES]
-    best = min(fits, key=lambda residuals: float(np.mean(residuals**2)))
+    scale = np.maximum(y.std(axis=0), 1e-12)
+    y = (y - y.mean(axis=0)) / scale
+    best, least = y, np.full(y.shape[1], np.inf)
+    for kernel in _kernels(c):
+        eigenvalues, basis = np.linalg.eigh(kernel)
+        for penalty in _PENALTIES:
+            left = _leave_one_out(y, np.maximum(eigenvalues, 0.0), basis, penalty)
+            error = np.mean(left**2, axis=0)
+            best = np.where(error < least, left, best)
+            least = np.minimum(error, least)
     return best * scale
 
 
-def _kernel_basis(context: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return eigenvalues (n,) and eigenvectors (n, n) of the centred context kernel."""
+def _kernels(context: FloatArray) -> Iterator[FloatArray]:
+    """Yield the centred kernels (n, n) of the context, each with mean diagonal 1."""
     c = standardisation(context)(context)
-    squares = cdist(c, c, "sqeuclidean")
-    typical = float(np.median(squares[squares > 0])) if (squares > 0).any() else 1.0
-    kernel = c @ c.T / c.shape[1] + np.exp(-squares / typical)
-    kernel -= kernel.mean(axis=0)
-    kernel -= kernel.mean(axis=1, keepdims=True)
-    eigenvalues, basis = np.linalg.eigh(kernel)
-    return np.maximum(eigenvalues, 0.0), basis
+    linear = c @ c.T / c.shape[1]
+    steps = cdist(c, c, "cityblock")
+    typical = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+    for kernel in (linear, (1 + linear) ** 2, linear + np.exp(-steps / typical)):
+        centred = kernel - kernel.mean(axis=0)
+        centred -= centred.mean(axis=1, keepdims=True)
+        yield centred / max(float(np.trace(centred)) / len(c), 1e-12)
 
 
 def _leave_one_out(

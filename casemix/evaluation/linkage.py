@@ -331,7 +331,8 @@ def _residual_views(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
     if pairs.groups is not None:
         labels = pd.get_dummies(pd.Series(pairs.groups).astype(str)).to_numpy(dtype=np.float64)
         context = np.concatenate([context, labels], axis=1)
-    return residualise(first, context), residualise(second, context)
+    left = residualise(np.concatenate([first, second], axis=1), context)  # one set of kernels
+    return left[:, : first.shape[1]], left[:, first.shape[1] :]
 
 
 def _context(pairs: Pairs) -> FloatArray:

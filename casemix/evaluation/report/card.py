@@ -81,16 +81,12 @@ def card(metrics: Mapping[str, Any], reference: Cohort, synthetic: Cohort) -> li
     ]
 
 
-def _of_family(
-    rows: Mapping[str, Sequence[scores.ScoreRow]], family: Family
-) -> tuple[str, ...]:
+def _of_family(rows: Mapping[str, Sequence[scores.ScoreRow]], family: Family) -> tuple[str, ...]:
     lines: dict[str, list[str]] = {}
     for modality, found in rows.items():
         for row in found:
             if row.family == family and row.score.get("value") is not None:
-                lines.setdefault(row.name, []).append(
-                    f"{modality} {scores.score_text(row.score)}"
-                )
+                lines.setdefault(row.name, []).append(f"{modality} {scores.score_text(row.score)}")
     return tuple(f"{title(name)}: {'; '.join(parts)}" for name, parts in lines.items())
 
 

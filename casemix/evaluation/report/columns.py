@@ -94,7 +94,9 @@ def _bins(real: np.ndarray, made: np.ndarray) -> Bins:
 
 
 def _levels(real: pd.Series, made: pd.Series) -> Levels:
-    counts = [cells.explode().astype(str).value_counts() / max(len(cells), 1) for cells in (real, made)]
+    counts = [
+        cells.explode().astype(str).value_counts() / max(len(cells), 1) for cells in (real, made)
+    ]
     frequent = counts[0].add(counts[1], fill_value=0).sort_values(ascending=False, kind="stable")
     names = [str(name) for name in frequent.index[:_LEVELS]]
     shares = [[float(count.get(name, 0.0)) for name in names] for count in counts]

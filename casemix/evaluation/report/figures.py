@@ -87,7 +87,9 @@ def link_matrix(found: Sequence[Pair]) -> Markup:
     for cell in _cells(found, names):
         marks += _cell_marks(cell, left, top)
     size = (left + _CELL[0] * len(names) + 2, top + _CELL[1] * len(names) + 2)
-    return svg.drawing(*size, "Matrix of linkage scores; the table has its figures", "matrix", *marks)
+    return svg.drawing(
+        *size, "Matrix of linkage scores; the table has its figures", "matrix", *marks
+    )
 
 
 def _cells(found: Sequence[Pair], names: Sequence[str]) -> list[_Cell]:

@@ -10,8 +10,9 @@ from typing import Any
 from casemix.core.cohort import Provenance
 
 #: Shown where a figure is missing or undefined.
-ABSENT = "–"
+ABSENT = "\N{EN DASH}"
 
+_MINUS = "\N{MINUS SIGN}"
 _ACRONYMS = {
     "auc": "AUC",
     "c2st": "C2ST",
@@ -73,7 +74,7 @@ def number(value: object) -> str:
         text = f"{value:.0f}"
     else:
         text = f"{value:.3f}" if 0.01 <= abs(value) < 1 else f"{value:.3g}"
-    return text.replace("-", "−")
+    return text.replace("-", _MINUS)
 
 
 def interval(ends: Any) -> str:
@@ -92,6 +93,26 @@ def share(part: float) -> str:
     if 0.99 < part < 1:
         return ">99 %"
     return f"{100 * part:.0f} %"
+
+
+def cell(value: object) -> str:
+    """Return one recorded value as text: four significant digits, but whole numbers whole.
+
+    >>> cell(71.234), cell(12345.6), cell("F"), cell(["I10", "E11"]), cell(None)
+    ('71.23', '12346', 'F', 'I10, E11', '–')
+    """
+    if absent(value):
+        return ABSENT
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, float):
+        return (f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}").replace("-", _MINUS)
+    return str(value)
+
+
+def absent(value: object) -> bool:
+    """Return whether a cell holds nothing."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def title(name: str) -> str:

@@ -39,7 +39,9 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=labels.number, interval=labels.interval, title=labels.title)
+    environment.filters.update(
+        number=labels.number, interval=labels.interval, title=labels.title, cell=labels.cell
+    )
     own = {"style": Markup(style), "script": Markup(code), "policy": _policy(style, code)}
     return environment.get_template(template).render({**content, **own})
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from casemix.core import seeding
 from casemix.core.cohort import Cohort
-from casemix.core.fields import Field, Schema
+from casemix.core.fields import Schema
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
 from casemix.evaluation.report import labels
@@ -80,18 +80,7 @@ def record(samples: Samples, position: int) -> Record:
 def cells(row: pd.Series, schema: Schema) -> tuple[Cell, ...]:
     """Return a row's specified cells as text with units."""
     values = ((field, row[field.name]) for field in schema)
-    return tuple((f.name, value_text(v, f), f.unit) for f, v in values if not _absent(v))
-
-
-def value_text(value: object, field: Field | None = None) -> str:
-    """Return one cell as text; a missing one as a dash."""
-    if _absent(value):
-        return labels.ABSENT
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, float | np.floating):
-        return labels.number(float(f"{float(value):.4g}")) if abs(value) < 1e4 else f"{value:.0f}"
-    return str(value)
+    return tuple((f.name, labels.cell(v), f.unit) for f, v in values if not labels.absent(v))
 
 
 def galleries(cohort: Cohort, *, seed: int, count: int) -> dict[str, list[Record]]:
@@ -134,7 +123,3 @@ def _check(modality: str, preview: Mapping[str, Any]) -> None:
                     given=repr(png[:40]),
                     next_step="Mend the payload's preview method.",
                 )
-
-
-def _absent(value: object) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
