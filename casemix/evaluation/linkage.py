@@ -21,7 +21,9 @@ The estimator, for a pair of views (a, b) with one row per subject:
 
 For `patient_link` the views are replaced by their residuals given the context, taken in each arm
 by itself, and the critic learns from residuals too. A generator that knows nothing but labels
-then scores about 0, however strongly it exaggerates what labels imply.
+then scores about 0, also if it exaggerates what labels imply. The limit: where context acts through
+interactions and bends that n subjects cannot pin down, and the real patient link is weak, part of
+the context stays in the residuals and the score is too high; more subjects lower it.
 Intervals resample the held-out and the synthetic subjects on both sides of each pair; the critic
 is held fixed.
 """

@@ -91,7 +91,8 @@ def _of_family(rows: Mapping[str, Sequence[scores.ScoreRow]], family: Family) ->
 
 
 def _links(metrics: Mapping[str, Any]) -> tuple[str, ...]:
-    found = scores.pairs(metrics)
+    # Context with a modality has a link only: nothing of it lies beyond the context.
+    found = [pair for pair in scores.pairs(metrics) if pair.score("patient_link")]
     parts = [
         f"{pair.a} and {pair.b} {scores.score_text(pair.score('patient_link'))}"
         for pair in found

@@ -65,7 +65,6 @@ class _Cell:
     row: int
     column: int
     score: Mapping[str, Any]
-    label: str
 
 
 def link_matrix(found: Sequence[Pair]) -> Markup:
@@ -96,8 +95,8 @@ def _cells(found: Sequence[Pair], names: Sequence[str]) -> list[_Cell]:
     cells = []
     for pair in found:
         first, second = sorted((names.index(pair.a), names.index(pair.b)))
-        cells.append(_Cell(first, second, pair.score("link"), "link"))
-        cells.append(_Cell(second, first, pair.score("patient_link"), "patient_link"))
+        cells.append(_Cell(first, second, pair.score("link")))
+        cells.append(_Cell(second, first, pair.score("patient_link")))
     return cells
 
 
@@ -106,7 +105,9 @@ def _cell_marks(cell: _Cell, left: float, top: float) -> list[Markup]:
     box = {"x": x, "y": y, "width": _CELL[0], "height": _CELL[1], "class": "cell"}
     value = cell.score.get("value")
     if value is None:
-        words, fill, css = "undefined", "#f1f3f5", "cell-undefined"
+        # Context with a modality has no patient link: nothing of it lies beyond the context.
+        words = "undefined" if cell.score else "does not apply"
+        fill, css = "#f1f3f5", "cell-undefined"
     else:
         strength = min(max(float(value), 0.0), 1.0)
         shade = np.round(255 + (_LINKED - 255) * strength).astype(int)

@@ -70,6 +70,11 @@ class Pair:
         return self.scores.get(name) or {}
 
     @property
+    def n(self) -> int | None:
+        """Number of subjects that have both."""
+        return self.score("link").get("n")
+
+    @property
     def shuffled(self) -> Mapping[str, Any]:
         """The scores of the shuffled-link control."""
         return (self.scores.get("control") or {}).get("shuffled") or {}

@@ -1,0 +1,1 @@
+"""Joint model of mixed-type columns: one after the other, each given those before it."""

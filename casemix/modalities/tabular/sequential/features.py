@@ -1,0 +1,123 @@
+"""Columns as numbers that trees and linear models read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from casemix.core.fields import Kind
+from casemix.modalities.tabular.sequential.column import Column
+
+_SHRINK = 10.0  # rows' worth of the overall mean that each level's profile is shrunk with
+_FEATURE_AXES = 3  # axes of a nominal column as a feature
+_TARGET_AXES = 5  # axes of a nominal column of many levels as a target
+_FEW_LEVELS = 7  # up to here a target is one-hot
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How one column is read, and what a tree that predicts it is to separate.
+
+    Args:
+        levels: features of each level, then of missing, (l + 1, k); empty (0, k) for numbers.
+        missing: whether missing cells occurred; numbers then get an indicator.
+        target: target of each level, then of missing, (l + 1, q); empty for numbers.
+    """
+
+    levels: np.ndarray
+    missing: bool
+    target: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return self.levels.shape[1] if len(self.levels) else 1 + self.missing
+
+    def features(self, column: Column, cells: np.ndarray) -> np.ndarray:
+        """Return features of cells, float64 (n, width)."""
+        if len(self.levels):
+            return self.levels[_position(cells, len(self.levels) - 1)]
+        known = ~np.isnan(cells)
+        scores = np.zeros(len(cells))
+        if column.overall is not None:
+            scores[known] = column.overall.score(cells[known])
+        return np.stack([scores, ~known], axis=1) if self.missing else scores[:, None]
+
+    def targets(self, column: Column, cells: np.ndarray) -> np.ndarray:
+        """Return what trees separate, float64 (n, q)."""
+        if len(self.target):
+            return self.target[_position(cells, len(self.target) - 1)]
+        return self.features(column, cells)
+
+
+def fit_codings(columns: Sequence[Column], cells: np.ndarray) -> list[Coding]:
+    """Learn how each column is read; nominal levels lie by what they go with in other columns.
+
+    Levels of a nominal column become points: the first principal axes of their mean profile over
+    the other columns (a correspondence analysis), so that a tree can split many levels at once.
+
+    Args:
+        columns: d columns.
+        cells: (n, d).
+    """
+    profiles = [_profile(column, cells[:, j]) for j, column in enumerate(columns)]  # (n, p_j)
+    basis = np.concatenate(profiles, axis=1)
+    basis = (basis - basis.mean(axis=0)) / np.maximum(basis.std(axis=0), 1e-9)
+    stops = np.cumsum([p.shape[1] for p in profiles])
+    codings = []
+    for j, column in enumerate(columns):
+        own = slice(stops[j] - profiles[j].shape[1], stops[j])
+        codings.append(_coding(column, cells[:, j], np.delete(basis, own, axis=1)))
+    return codings
+
+
+def _coding(column: Column, cells: np.ndarray, others: np.ndarray) -> Coding:
+    missing = bool(np.isnan(cells).any())
+    if column.numeric:
+        return Coding(np.empty((0, 1)), missing, np.empty((0, 1)))
+    levels = len(column.field.levels)
+    used = levels + missing
+    one_hot = np.eye(levels + 1)
+    if column.field.kind is Kind.ORDINAL or used <= 2:
+        rank = np.append(np.linspace(-1.0, 1.0, levels) if levels > 1 else np.zeros(1), 0.0)
+        features = np.stack([rank, one_hot[-1]], axis=1) if missing else rank[:, None]
+    else:
+        features = _level_axes(cells, levels, others, _FEATURE_AXES)
+    few = used <= _FEW_LEVELS
+    target = one_hot if few else _level_axes(cells, levels, others, _TARGET_AXES)
+    return Coding(features, missing, target)
+
+
+def _level_axes(cells: np.ndarray, levels: int, others: np.ndarray, most: int) -> np.ndarray:
+    """Return points of unit variance for each level and for missing, (levels + 1, k)."""
+    position = _position(cells, levels)
+    counts = np.bincount(position, minlength=levels + 1).astype(float)
+    sums = np.stack(
+        [np.bincount(position, weights=c, minlength=levels + 1) for c in others.T], axis=1
+    )
+    means = sums / (counts + _SHRINK)[:, None]  # (levels + 1, p), shrunk to the overall mean 0
+    weight = np.sqrt(counts / counts.sum())[:, None]
+    axes = np.linalg.svd(weight * means, full_matrices=False)[2]
+    points = means @ axes[: min(most, max(np.count_nonzero(counts) - 1, 1))].T
+    spread = np.sqrt((weight**2 * points**2).sum(axis=0))
+    return points / np.maximum(spread, 1e-9)
+
+
+def _profile(column: Column, cells: np.ndarray) -> np.ndarray:
+    """Return what a column adds to the profile of other columns' levels."""
+    known = ~np.isnan(cells)
+    if column.numeric:
+        scores = np.zeros(len(cells))
+        if column.overall is not None:
+            scores[known] = column.overall.score(cells[known])
+        return np.stack([scores, known], axis=1)
+    position = _position(cells, len(column.field.levels))
+    counts = np.bincount(position, minlength=len(column.field.levels) + 1)
+    common = np.argsort(-counts, kind="stable")[:_FEW_LEVELS]
+    return (position[:, None] == common).astype(float)
+
+
+def _position(cells: np.ndarray, missing: int) -> np.ndarray:
+    return np.where(np.isnan(cells), missing, cells).astype(int)

@@ -1,0 +1,94 @@
+"""Ridge regression of every column on those before it, from Gram matrices alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_FOLDS = 5
+_PENALTIES = (0.003, 0.03, 0.3, 3.0)  # times the number of features, per row
+_LEAST_GAIN = 0.02  # held-out R2 below which a linear score says nothing
+
+
+@dataclass(frozen=True)
+class LinearScores:
+    """Linear predictions that trees may split on.
+
+    Args:
+        weights: (p, s), s >= 0 scores; rows follow the features.
+        offset: (s,).
+    """
+
+    weights: np.ndarray
+    offset: np.ndarray
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return (n, s), each row computed alone: bit-identical for any batch."""
+        scores = np.tile(self.offset, (len(features), 1))
+        for k in np.flatnonzero(np.any(self.weights != 0.0, axis=1)):
+            scores += features[:, k, None].astype(np.float64) * self.weights[k]
+        return scores
+
+
+class Gram:
+    """Cross-products of features and targets, in total and per fold.
+
+    Args:
+        features: (n, p).
+        targets: (n, q), every column's targets side by side.
+        folds: fold of each row, int (n,).
+    """
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> None:
+        self.features = np.concatenate([np.ones((len(features), 1)), features], axis=1)
+        self.targets = targets
+        self.folds = folds
+        self.parts = []
+        for fold in range(_FOLDS):
+            x, y = self.features[folds == fold], targets[folds == fold]
+            self.parts.append((x.T @ x, x.T @ y))
+        self.total = tuple(np.sum([part[i] for part in self.parts], axis=0) for i in range(2))
+
+    def scores(self, width: int, targets: slice) -> tuple[LinearScores, np.ndarray]:
+        """Fit the targets on the first ``width`` features.
+
+        Returns:
+            The scores that predict held-out rows, and their out-of-fold values, (n, s).
+        """
+        y = self.targets[:, targets]
+        if width == 0 or len(y) < 4 * _FOLDS:
+            return _nothing(width), np.empty((len(y), 0))
+        held_out = {penalty: self._held_out(width, targets, penalty) for penalty in _PENALTIES}
+        spread = np.maximum(((y - y.mean(axis=0)) ** 2).sum(axis=0), 1e-12)
+        gains = {k: 1 - ((y - p) ** 2).sum(axis=0) / spread for k, p in held_out.items()}
+        best = max(gains, key=lambda k: float(gains[k].mean()))
+        useful = gains[best] > _LEAST_GAIN
+        weights = _solve(self.total, width, targets, best)[:, useful]
+        return LinearScores(weights[1:], weights[0]), held_out[best][:, useful]
+
+    def _held_out(self, width: int, targets: slice, penalty: float) -> np.ndarray:
+        predicted = np.empty((len(self.folds), self.targets[:, targets].shape[1]))
+        for fold, (xx, xy) in enumerate(self.parts):
+            rest = (self.total[0] - xx, self.total[1] - xy)
+            rows = self.folds == fold
+            weights = _solve(rest, width, targets, penalty)
+            predicted[rows] = self.features[rows, : width + 1] @ weights
+        return predicted
+
+
+def random_folds(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each of n rows."""
+    return rng.permutation(n) % _FOLDS
+
+
+def _solve(
+    gram: tuple[np.ndarray, ...], width: int, targets: slice, penalty: float
+) -> np.ndarray:
+    xx, xy = gram[0][: width + 1, : width + 1], gram[1][: width + 1, targets]
+    ridge = np.diag(np.append(1e-9, np.full(width, penalty * width)))
+    return np.linalg.solve(xx + ridge, xy)
+
+
+def _nothing(width: int) -> LinearScores:
+    return LinearScores(np.zeros((width, 0)), np.zeros(0))
