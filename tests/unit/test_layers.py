@@ -13,7 +13,15 @@ import casemix
 
 PACKAGE = Path(casemix.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-RANK = {"errors": 0, "core": 1, "evaluation": 2, "modalities": 3, "recipes": 4, "cli": 5}
+RANK = {
+    "errors": 0,
+    "core": 1,
+    "evaluation": 2,
+    "modalities": 3,
+    "recipes": 4,
+    "cli": 5,
+    "__main__": 6,
+}
 HEAVY = {
     "torch",
     "sdv",

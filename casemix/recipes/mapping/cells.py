@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from casemix.errors import MappingError, did_you_mean
+from casemix.errors import did_you_mean
 from casemix.recipes.mapping.fields import FieldSpec, plain
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.report import FieldCounts
@@ -73,6 +73,11 @@ def known_keys(column: pd.Series, place: str) -> pd.Series:
             next_step=f"Leave them out with 'require: {column.name}' in the table's block.",
         )
     return texts
+
+
+def joined_keys(parts: list[pd.Series], separator: str) -> pd.Series:
+    """Return texts joined row by row; missing where a part is missing."""
+    return parts[0].str.cat(pd.concat(parts[1:], axis=1), sep=separator) if parts[1:] else parts[0]
 
 
 def _python(value: object) -> object:
@@ -141,7 +146,7 @@ def _levels(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
     invalid = known & ~coded & values.isna().to_numpy()
     if invalid.any():
         _refuse_invalid(texts[invalid], spec, place, "one of the levels")
-    values = values.where(values.notna(), None)
+    values = values.astype(object).mask(values.isna(), None)
     counts = FieldCounts(
         place,
         len(raw),
@@ -156,7 +161,9 @@ def _levels(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
 def _contains(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
     inner = _codes(raw, spec, place)
     names = spec.levels.names if spec.levels else ("no", "yes")
-    values = inner.values.map(lambda codes: None if codes is None else names[spec.contains in codes])
+    values = inner.values.map(
+        lambda codes: None if codes is None else names[spec.contains in codes]
+    )
     return Cells(values.astype(object), inner.drop, inner.counts)
 
 
@@ -193,10 +200,12 @@ def _refuse_invalid(cells: pd.Series, spec: FieldSpec, place: str, wanted: str) 
     if spec.invalid == "missing":
         return
     examples = _examples(cells)
-    raise MappingError(
-        f"{place}: {len(cells)} cells are not {wanted}.",
+    levels = [] if spec.kind == "numeric" else list(spec.meaning)
+    raise problem(
+        place,
+        f"{len(cells)} cells are not {wanted}.",
         given=[repr(e) for e in examples],
-        allowed=list(spec.meaning) if spec.kind != "numeric" else None,
-        next_step=did_you_mean(examples[0], spec.meaning if spec.kind != "numeric" else [])
+        allowed=levels or None,
+        next_step=did_you_mean(examples[0], levels)
         or "Name them under 'levels' or 'missing', or say 'invalid: missing'.",
     )

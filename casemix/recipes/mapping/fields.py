@@ -89,7 +89,7 @@ class FieldSpec:
             ``present`` (binary) says whether there was any.
         missing: raw cells that mean *not recorded*.
         outside: a number outside `range` becomes missing, is clipped to the range, drops its
-            record, or stops the import.
+            record (of events: the one measurement), or stops the import.
         invalid: text in place of a number, an infinite number or an unlisted level becomes
             missing, or stops the import.
         convert: change of unit.
@@ -134,9 +134,7 @@ class FieldSpec:
                 description=self.description,
             )
         except SchemaError as error:
-            raise problem(
-                place, error.what, given=error.given, allowed=error.allowed
-            ) from error
+            raise problem(place, error.what, given=error.given, allowed=error.allowed) from error
 
     @property
     def meaning(self) -> Mapping[str, str]:

@@ -24,21 +24,20 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), ["t", "f"]
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), ["t", "f"])
 
 
-def _unique_keys(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+def _unique_keys(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    keys = [loader.construct_object(key, deep=True) for key in own]
     twice = [key for key in keys if keys.count(key) > 1]
     if twice:
         line = node.start_mark.line + 1
         raise MappingError(f"The key '{twice[0]}' stands twice in the block at line {line}.")
-    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", lambda ld, node: _unique_keys(ld, node, deep=True))
+_Loader.add_constructor("tag:yaml.org,2002:map", _unique_keys)
 
 
 def read_yaml(path: Path) -> Any:
@@ -57,7 +56,7 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(text: str) -> Any:
     """Return the content of a YAML text; see `read_yaml`."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise MappingError("The mapping is not valid YAML.", given=str(error)) from error
 

@@ -106,9 +106,7 @@ class ImportReport:
         """Return the report for a person, one fact per line."""
         counts = ", ".join(f"{n} {modality}" for modality, n in self.samples.items())
         lines = [f"{self.mapping}: {self.subjects} subjects; samples: {counts or 'none'}"]
-        lines += [
-            f"  left out: {d.place}: {d.count} of {d.of}: {d.reason}" for d in self.dropped
-        ]
+        lines += [f"  left out: {d.place}: {d.count} of {d.of}: {d.reason}" for d in self.dropped]
         lines += [f"  {line}" for counted in self.fields for line in counted.lines()]
         return lines + [f"  {note}" for note in self.notes]
 

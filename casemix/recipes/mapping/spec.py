@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from casemix.errors import MappingError, did_you_mean
 from casemix.recipes.mapping.fields import Aggregate, FieldSpec, Levels
-from casemix.recipes.mapping.parse import block, join, parse, parse_block, problem, read_yaml
-
-SHIPPED = Path(__file__).parent / "shipped"
+from casemix.recipes.mapping.parse import parse_block, problem
 
 
 @dataclass(frozen=True)
@@ -242,6 +238,7 @@ class ImagingRecords(Records):
         window: values that become black and white, for pictures of more than 8 bits.
         masks: frame name -> label picture; a missing cell means no mask.
         mask_labels: pixel -> label; the background first.
+        soft_masks: a pixel between two labels counts as the nearer one (smoothed outlines).
         unreadable: a picture that cannot be read stops the import, or drops its record.
     """
 
@@ -252,6 +249,7 @@ class ImagingRecords(Records):
     window: tuple[float, float] | None = None
     masks: Mapping[str, PictureSpec] = field(default_factory=dict)
     mask_labels: Levels | None = None
+    soft_masks: bool = False
     unreadable: Literal["error", "drop"] = "error"
 
 
@@ -290,124 +288,3 @@ class MappingSpec:
     subjects: SubjectsSpec
     samples: Mapping[str, Records]
     provenance: Literal["real", "synthetic", "phantom"] = "real"
-
-    @classmethod
-    def from_yaml(cls, value: Any, place: str) -> MappingSpec:
-        """Read a mapping and check that its parts fit together."""
-        given = dict(block(value, place))
-        samples = _samples(given.pop("samples", {}))
-        spec: MappingSpec = parse_block(cls, {**given, "samples": {}}, place)
-        whole = MappingSpec(spec.about, spec.tables, spec.subjects, samples, spec.provenance)
-        _check(whole)
-        return whole
-
-
-def shipped() -> list[str]:
-    """Return the names of the mappings that come with casemix."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-
-
-def load_mapping(path_or_name: Path | str) -> MappingSpec:
-    """Read a mapping from a YAML file, or a shipped one by its name.
-
-    Raises:
-        MappingError: no such mapping, or a mistake in it.
-    """
-    path = Path(path_or_name)
-    if path.suffix not in (".yaml", ".yml"):
-        if str(path_or_name) not in shipped():
-            raise MappingError(
-                f"Unknown mapping '{path_or_name}'.",
-                allowed=[*shipped(), "or the path of a .yaml file"],
-                next_step=did_you_mean(str(path_or_name), shipped()),
-            )
-        path = SHIPPED / f"{path_or_name}.yaml"
-    return parse(MappingSpec, read_yaml(path), "")
-
-
-def _samples(value: Any) -> dict[str, Records]:
-    samples = {}
-    for modality, content in block(value, "samples").items():
-        if modality not in MODALITIES:
-            raise problem(
-                "samples",
-                f"unknown modality '{modality}'.",
-                allowed=sorted(MODALITIES),
-                next_step=did_you_mean(modality, MODALITIES),
-            )
-        samples[modality] = parse(MODALITIES[modality], content, join("samples", modality))
-    return samples
-
-
-def _check(spec: MappingSpec) -> None:
-    tables = [("subjects.table", spec.subjects.table)]
-    for name, table in spec.tables.items():
-        tables += [(f"tables.{name}.join.{i}", j.table) for i, j in enumerate(table.join)]
-    for modality, records in spec.samples.items():
-        place = f"samples.{modality}"
-        tables.append((f"{place}.table", records.table))
-        events = getattr(records, "events", None)
-        if events is not None:
-            tables.append((f"{place}.events.table", events.table))
-            _check_events(events, f"{place}.events")
-        _check_records(records, place)
-    for place, name in tables:
-        _known(place, "table", name, spec.tables)
-    for i, modality in enumerate(spec.subjects.only_with):
-        _known(f"subjects.only_with.{i}", "modality of this mapping", modality, spec.samples)
-
-
-def _known(place: str, what: str, name: str, names: Mapping[str, Any]) -> None:
-    if name not in names:
-        raise problem(
-            place, f"no {what} '{name}'.", allowed=list(names), next_step=did_you_mean(name, names)
-        )
-
-
-def _check_events(events: EventsSpec, place: str) -> None:
-    if events.window[0] >= events.window[1]:
-        raise problem(f"{place}.window", "the first hour must come before the last.")
-    if (events.time.unit == "date") != bool(events.origin):
-        raise problem(place, "'origin' goes with 'unit: date', and the one needs the other.")
-
-
-def _check_records(records: Records, place: str) -> None:
-    if isinstance(records, SeriesRecords):
-        _check_series(records, place)
-    if isinstance(records, ImagingRecords):
-        _check_imaging(records, place)
-    if isinstance(records, TabularRecords) and records.events is None:
-        for name, column in records.columns.items():
-            if column.codes:
-                raise problem(f"{place}.columns.{name}", "'codes' needs an 'events' block.")
-    for name, column in records.fields.items():
-        if column.codes:
-            raise problem(f"{place}.fields.{name}", "record-level fields come from columns.")
-
-
-def _check_series(records: SeriesRecords, place: str) -> None:
-    if (records.events is None) == (records.array is None):
-        raise problem(place, "give exactly one of 'events' and 'array'.")
-    for name, channel in records.channels.items():
-        if channel.kind != "numeric":
-            raise problem(f"{place}.channels.{name}", "a channel is numeric.", given=channel.kind)
-        if records.events is not None and not channel.codes:
-            raise problem(f"{place}.channels.{name}", "name the event 'codes' of the channel.")
-    if records.step_seconds <= 0:
-        raise problem(f"{place}.step_seconds", "a step takes time.", given=records.step_seconds)
-
-
-def _check_imaging(records: ImagingRecords, place: str) -> None:
-    rules = [
-        (not records.frames, "name at least one frame."),
-        (records.mode == "rgb" and len(records.frames) > 1, "rgb takes one frame."),
-        (bool(records.masks) != bool(records.mask_labels), "masks and mask_labels go together."),
-        (
-            len(records.masks) > 1 and set(records.masks) != set(records.frames),
-            "give one mask for all frames, or one for each frame under its name.",
-        ),
-        (records.size is not None and min(records.size) < 1, "a size is at least 1 pixel."),
-    ]
-    for broken, what in rules:
-        if broken:
-            raise problem(place, what)

@@ -13,12 +13,15 @@ import pandas as pd
 
 from casemix.core import expressions
 from casemix.core.fields import Field, Kind, Schema
-from casemix.errors import ConditionError, MappingError, did_you_mean
-from casemix.recipes.mapping.cells import cell_text
+from casemix.errors import ConditionError, did_you_mean
+from casemix.recipes.mapping.cells import cell_text, joined_keys
 from casemix.recipes.mapping.files import read_table
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.report import Ledger
 from casemix.recipes.mapping.spec import JoinSpec, TableSpec
+
+#: Between the parts of a key; no cell of a table of text or numbers holds it.
+_SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def column(frame: pd.DataFrame, name: str, place: str) -> pd.Series:
 
 
 def comparable(cells: pd.Series) -> pd.Series:
-    """Return numbers or dates as they are, text as numbers if all of it is, else as text."""
+    """Return a column that sorts: dates, float64 where every known cell is a number, or text."""
     if pd.api.types.is_datetime64_any_dtype(cells):
         return cells
     if pd.api.types.is_bool_dtype(cells):
@@ -84,7 +87,8 @@ def comparable(cells: pd.Series) -> pd.Series:
     plain_cells = cells.astype(object) if isinstance(cells.dtype, pd.CategoricalDtype) else cells
     numbers = pd.to_numeric(plain_cells, errors="coerce")
     if (numbers.isna() == cells.isna()).all():
-        return numbers.astype("Float64").astype("float64")
+        values = numbers.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(values, index=cells.index)
     return cell_text(cells)
 
 
@@ -127,7 +131,7 @@ def matching(cells: pd.Series, patterns: Iterable[str]) -> np.ndarray:
 
 def _holds(frame: pd.DataFrame, expression: str, place: str) -> np.ndarray:
     """Evaluate a filter by the same safe grammar as conditions: it is never run as code."""
-    columns = {name: comparable(frame[name]) for name in _names(expression) if name in frame}
+    columns = {name: _operand(frame[name]) for name in _names(expression) if name in frame}
     schema = Schema(tuple(_field(name, cells) for name, cells in columns.items()))
     try:
         return expressions.evaluate(expression, pd.DataFrame(columns, frame.index), schema)
@@ -139,6 +143,11 @@ def _holds(frame: pd.DataFrame, expression: str, place: str) -> np.ndarray:
             allowed=error.allowed or list(frame.columns),
             next_step=error.next_step,
         ) from error
+
+
+def _operand(cells: pd.Series) -> pd.Series:
+    ready = comparable(cells)
+    return ready if pd.api.types.is_float_dtype(ready) else cell_text(ready)
 
 
 def _names(expression: str) -> list[str]:
@@ -158,11 +167,13 @@ def _field(name: str, cells: pd.Series) -> Field:
 
 def _joined(left: pd.DataFrame, right: pd.DataFrame, spec: JoinSpec, place: str) -> pd.DataFrame:
     keys = _key(right, spec.on, place)
+    right, keys = right[keys.notna()], keys.dropna()
     repeated = keys.duplicated()
     if repeated.any() and spec.repeated == "error":
-        raise MappingError(
-            f"{place}: the table '{spec.table}' has a key several times.",
-            given=[" ".join(map(str, key)) for key in keys[repeated].unique()[:5]],
+        raise problem(
+            place,
+            f"the table '{spec.table}' has a key several times.",
+            given=[key.replace(_SEPARATOR, ", ") for key in keys[repeated].unique()[:5]],
             next_step="Make its rows distinct, or say 'repeated: first'.",
         )
     taken = {new: column(right, old, f"{place}.columns") for new, old in spec.columns.items()}
@@ -177,10 +188,6 @@ def _joined(left: pd.DataFrame, right: pd.DataFrame, spec: JoinSpec, place: str)
 
 
 def _key(frame: pd.DataFrame, names: tuple[str, ...], place: str) -> pd.Series:
-    """Return the key of each row as one hashable cell; None where a part is missing."""
+    """Return the key of each row as one text; missing where a part is missing."""
     parts = [cell_text(column(frame, name, f"{place}.on")) for name in names]
-    if len(parts) == 1:
-        return parts[0]
-    known = pd.concat(parts, axis=1).notna().all(axis=1)
-    joined = [tuple(row) for row in zip(*parts, strict=True)]
-    return pd.Series(joined, index=frame.index, dtype=object).where(known, None)
+    return joined_keys(parts, _SEPARATOR)

@@ -1,0 +1,228 @@
+"""Trees whose leaves hold distributions: grown by scikit-learn, kept and walked as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from sklearn.tree import DecisionTreeRegressor
+
+from casemix.modalities.tabular.sequential.column import CONTINUOUS
+
+# Kernel width within a leaf, in its standard deviations, and the least width in normal scores.
+# Draws are shrunk so that the leaf keeps its mean and variance: the smoothed bootstrap of
+# Silverman and Young, Biometrika 1987; 74:469.
+_KERNEL = 0.5
+_LEAST_KERNEL = 0.05
+_PRIOR = 0.5  # rows' worth of the overall shares in a leaf's likelihood
+
+
+@dataclass(frozen=True)
+class TreeConfig:
+    """How the trees of one column are grown.
+
+    Args:
+        trees: number of trees.
+        leaf: least rows per leaf.
+        sample: share of the rows that each tree sees, without replacement; 1 = all.
+        features: share of the features tried at each split.
+    """
+
+    trees: int
+    leaf: int
+    sample: float
+    features: float
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Trees side by side in flat arrays; node indices run over all trees.
+
+    Args:
+        feature: feature that a node splits on, -1 at a leaf, int32 (nodes,).
+        threshold: values up to here go left, float64 (nodes,).
+        left: node on the left, int32 (nodes,).
+        right: node on the right, int32 (nodes,).
+        roots: first node of each tree, int32 (trees,).
+        start: first member of a leaf, int32 (nodes,).
+        count: members of a leaf, int32 (nodes,).
+        states: state of each member (`column.MISSING` ...), int32 (members,).
+        scores: continuous score of each member, float32 (members,).
+        shares: share of each state over all training rows, float64 (states,).
+    """
+
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    roots: np.ndarray
+    start: np.ndarray
+    count: np.ndarray
+    states: np.ndarray
+    scores: np.ndarray
+    shares: np.ndarray
+
+    def leaves(self, features: np.ndarray, u: np.ndarray) -> np.ndarray:
+        """Return the leaf of each row in a tree of its own.
+
+        Args:
+            features: float32 (n, p).
+            u: which tree, in (0, 1), (n,).
+        """
+        node = self.roots[(u * len(self.roots)).astype(int)].copy()
+        open_ = np.flatnonzero(self.feature[node] >= 0)
+        while len(open_):
+            at = node[open_]
+            goes_left = features[open_, self.feature[at]] <= self.threshold[at]
+            node[open_] = np.where(goes_left, self.left[at], self.right[at])
+            open_ = open_[self.feature[node[open_]] >= 0]
+        return node
+
+    def draw(
+        self, leaves: np.ndarray, u: np.ndarray, noise: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return a state and a smoothed score from each row's leaf, both (n,).
+
+        Args:
+            leaves: from `leaves`, (n,).
+            u: which member, in (0, 1), (n,).
+            noise: standard normal, (n,).
+        """
+        member = self.start[leaves] + (u * self.count[leaves]).astype(np.int64)
+        centre, spread = self._moments[0][leaves], self._moments[1][leaves]
+        kernel = np.hypot(_KERNEL * spread, _LEAST_KERNEL)
+        shrink = spread / np.sqrt(spread**2 + kernel**2)
+        scores = centre + (self.scores[member] - centre) * shrink + kernel * shrink * noise
+        # A leaf of equal scores has no spread of its own to keep.
+        alone = self.scores[member] + kernel * noise
+        return self.states[member], np.where(spread > _LEAST_KERNEL, scores, alone)
+
+    def log_likelihood(
+        self, leaves: np.ndarray, states: np.ndarray, scores: np.ndarray
+    ) -> np.ndarray:
+        """Return the log-density of given states and scores in each row's leaf, (n,)."""
+        keys, tally = self._tally
+        wanted = leaves.astype(np.int64) * len(self.shares) + states
+        at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        found = np.where(keys[at] == wanted, tally[at], 0)
+        share = (found + _PRIOR * self.shares[states]) / (self.count[leaves] + _PRIOR)
+        centre, spread = self._moments[0][leaves], self._moments[1][leaves]
+        width = np.hypot(spread, 4 * _LEAST_KERNEL)
+        density = -0.5 * ((scores - centre) / width) ** 2 - np.log(width)
+        return np.log(share) + np.where(states == CONTINUOUS, density, 0.0)
+
+    @cached_property
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the continuous scores of each leaf, (nodes,)."""
+        owner = self._owner
+        free = self.states == CONTINUOUS
+        size = len(self.feature)
+        scores = self.scores.astype(np.float64)
+        n = np.maximum(np.bincount(owner[free], minlength=size), 1)
+        mean = np.bincount(owner[free], weights=scores[free], minlength=size) / n
+        away = (scores - mean[owner]) ** 2
+        variance = np.bincount(owner[free], weights=away[free], minlength=size) / n
+        return mean, np.sqrt(variance)
+
+    @cached_property
+    def _tally(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sorted keys ``leaf * states + state`` and how many members have each."""
+        keys = self._owner.astype(np.int64) * len(self.shares) + self.states
+        return np.unique(keys, return_counts=True)
+
+    @cached_property
+    def _owner(self) -> np.ndarray:
+        """The leaf of each member, (members,)."""
+        leaves = np.flatnonzero(self.feature < 0)
+        ordered = leaves[np.argsort(self.start[leaves], kind="stable")]
+        return np.repeat(ordered, self.count[ordered])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays by name, for `casemix.core.artifact`."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Forest:
+        """Rebuild what `arrays` returned."""
+        return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+
+
+def grow(
+    features: np.ndarray,
+    targets: np.ndarray,
+    states: np.ndarray,
+    scores: np.ndarray,
+    kinds: int,
+    config: TreeConfig,
+    rng: np.random.Generator,
+) -> Forest:
+    """Grow the trees of one column.
+
+    Args:
+        features: float32 (n, p).
+        targets: what splits are to separate, (n, q).
+        states: what leaves are to hold, int32 (n,).
+        scores: continuous scores, (n,).
+        kinds: how many states there are.
+        config: see `TreeConfig`.
+        rng: which rows and features each tree sees.
+    """
+    parts = []
+    for _ in range(config.trees):
+        chosen = rng.permutation(len(states))[: max(1, round(config.sample * len(states)))]
+        tree = DecisionTreeRegressor(
+            min_samples_leaf=config.leaf,
+            max_features=config.features,
+            random_state=int(rng.integers(2**31)),
+        )
+        if features.shape[1] == 0:
+            parts.append((_stump(), np.zeros(len(chosen), dtype=int), chosen))
+            continue
+        tree.fit(features[chosen], targets[chosen])
+        nodes = tree.tree_
+        arrays = (nodes.feature, nodes.threshold, nodes.children_left, nodes.children_right)
+        parts.append((arrays, nodes.apply(features[chosen]), chosen))
+    return _joined(parts, states, scores, kinds)
+
+
+def _stump() -> tuple[np.ndarray, ...]:
+    return (np.array([-2]), np.array([-2.0]), np.array([-1]), np.array([-1]))
+
+
+def _joined(
+    parts: list[tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]],
+    states: np.ndarray,
+    scores: np.ndarray,
+    kinds: int,
+) -> Forest:
+    """Return trees (arrays, leaf of each row, rows) side by side."""
+    sizes = [len(arrays[0]) for arrays, _, _ in parts]
+    roots = np.cumsum([0, *sizes[:-1]])
+    columns: list[list[np.ndarray]] = [[], [], [], []]
+    owners, members = [], []
+    for root, ((feature, threshold, left, right), leaf, rows) in zip(roots, parts, strict=True):
+        inner = feature >= 0
+        columns[0].append(np.where(inner, feature, -1))
+        columns[1].append(threshold)
+        columns[2].append(np.where(inner, left + root, -1))
+        columns[3].append(np.where(inner, right + root, -1))
+        owners.append(leaf + root)
+        members.append(rows)
+    owner, member = np.concatenate(owners), np.concatenate(members)
+    order = np.argsort(owner, kind="stable")
+    count = np.bincount(owner, minlength=sum(sizes))
+    feature, threshold, left, right = (np.concatenate(c) for c in columns)
+    return Forest(
+        feature=feature.astype(np.int32),
+        threshold=threshold.astype(np.float64),
+        left=left.astype(np.int32),
+        right=right.astype(np.int32),
+        roots=roots.astype(np.int32),
+        start=(np.cumsum(count) - count).astype(np.int32),
+        count=count.astype(np.int32),
+        states=states[member[order]].astype(np.int32),
+        scores=scores[member[order]].astype(np.float32),
+        shares=(np.bincount(states, minlength=kinds) + 1e-3) / (len(states) + 1e-3 * kinds),
+    )
