@@ -9,7 +9,8 @@ sampling from generated ones, so modalities stay tied beyond the context that th
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Kind, Schema
 from casemix.core.generator import Generator
+from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
 from casemix.core.record_plan import RecordPlan
 from casemix.core.samples import Samples
@@ -31,6 +33,8 @@ from casemix.errors import ConditionError, FitError
 
 KIND = "core/linked"
 PREFIX = "syn-"
+_SUBJECTS = "subjects"
+_DONE = "fitted"
 _MOST_TRIES = 200  # redraws of a subject that does not meet `where`
 
 
@@ -78,7 +82,12 @@ class LinkedModel:
         self.linked: dict[str, tuple[str, ...]] = {}
 
     def fit(
-        self, cohort: Cohort | Mapping[str, Cohort], *, seed: int, progress: Progress | None = None
+        self,
+        cohort: Cohort | Mapping[str, Cohort],
+        *,
+        seed: int,
+        workers: int = 1,
+        progress: Progress | None = None,
     ) -> LinkedModel:
         """Fit every link of the chain.
 
@@ -87,45 +96,43 @@ class LinkedModel:
                 context fields that all share are used, and a modality reads another only
                 where both come from one cohort.
             seed: seed of all fits.
+            workers: processes that fit links side by side; the links are independent, since
+                in fitting each reads real records.
             progress: with a checkpoint folder, finished links are kept there and an
                 interrupted fit goes on with the next one.
 
         Raises:
             FitError: a modality without a cohort, no shared context, or too few subjects.
         """
-        progress = progress or Progress()
         cohorts = self._cohorts(cohort)
         self.schema = _shared_schema(list(cohorts.values()))
-        base = max(cohorts.values(), key=len)
         self.linked = {
             m: tuple(e for e in self.reads[m] if cohorts[e] is cohorts[m]) for m in self.order
         }
+        jobs = [self._prepare(m, cohorts[m], child(seed, m)) for m in self.order]
         if len(self.schema):
-            self.subjects = self._fit_subjects(base, child(seed, "subjects"), progress)
-        for modality in self.order:
-            self._fit_link(modality, cohorts[modality], child(seed, modality), progress)
+            jobs.append(
+                self._prepare_subjects(max(cohorts.values(), key=len), child(seed, "subjects"))
+            )
+        fitted = _fit_all(jobs, workers=workers, progress=progress or Progress())
+        self.subjects = fitted.pop(_SUBJECTS, None)
+        self.fitted = fitted
         return self
 
-    def _fit_subjects(self, cohort: Cohort, seed: int, progress: Progress) -> Generator:
-        """Fit the chain's first link: the subjects table, given any subset of its own cells."""
+    def _prepare_subjects(self, cohort: Cohort, seed: int) -> _Job:
+        """Return the chain's first link: the subjects table, given any subset of its cells."""
         table = _table_samples(cohort, self.schema)
         given = Conditions.of(cohort.subjects[list(self.schema.names)], self.schema)
-        generator = copy.deepcopy(self.tabular)
-        return _kept(
-            generator,
-            progress,
-            "subjects",
-            lambda p: generator.fit(table, given, seed=seed, progress=p),
-        )
+        return _Job(_SUBJECTS, copy.deepcopy(self.tabular), table, given, seed)
 
-    def _fit_link(self, modality: str, cohort: Cohort, seed: int, progress: Progress) -> None:
+    def _prepare(self, modality: str, cohort: Cohort, seed: int) -> _Job:
+        """Fit a modality's plan and upstream view, and return what its generator is to learn."""
         samples = cohort[modality]
         context = cohort.subject_conditions().pick(self.schema.names)
-        self.plans[modality] = RecordPlan(self.tabular).fit(
-            samples, context, seed=child(seed, "plan")
-        )
-        evaluator = self.evaluators.get(modality) or _standard(modality)
-        evaluator = copy.deepcopy(evaluator).fit(samples, seed=child(seed, "evaluator"))
+        plan = RecordPlan(self.tabular).fit(samples, context, seed=child(seed, "plan"))
+        self.plans[modality] = plan
+        evaluator = copy.deepcopy(self.evaluators.get(modality) or _standard(modality))
+        evaluator = evaluator.fit(samples, seed=child(seed, "evaluator"))
         self.upstream[modality] = Upstream.fit(evaluator, samples, size=self.embedding_size)
         given = cohort.conditions(modality, (*self.schema.names, *samples.schema.names))
         for earlier in self.linked[modality]:
@@ -133,12 +140,7 @@ class LinkedModel:
             given = given.join(view.per_subject(cohort[earlier]), view.schema, on="subject_id")
         generator = copy.deepcopy(self.generators[modality])
         given = _honoured(given, generator)
-        self.fitted[modality] = _kept(
-            generator,
-            progress,
-            modality,
-            lambda p: generator.fit(samples, given, seed=child(seed, "generator"), progress=p),
-        )
+        return _Job(modality, generator, samples, given, child(seed, "generator"))
 
     def wanted(self, n: int) -> Conditions:
         """Return the conditions of ``n`` new subjects of whom nothing is specified yet."""
@@ -318,20 +320,39 @@ class LinkedModel:
         return model
 
 
-def _kept(
-    generator: Generator,
-    progress: Progress,
-    name: str,
-    fit: Callable[[Progress], Generator],
-) -> Generator:
-    """Return the link that an interrupted run has finished, or fit it and keep it."""
-    part = progress.within(name)
-    if part.checkpoints is None:
-        return fit(part)
-    done = part.checkpoints / "fitted"
-    if not done.exists():
-        fit(part).save(done)
-    return type(generator).load(done, trust=True)  # written by this run's own earlier try
+@dataclass(frozen=True)
+class _Job:
+    """One link of the chain, ready to be fitted in any process."""
+
+    name: str
+    generator: Generator
+    samples: Samples
+    given: Conditions
+    seed: int
+
+    def __call__(self, progress: Progress) -> None:
+        """Fit the link and keep it in the checkpoint folder, unless an earlier run has."""
+        part = progress.within(self.name)
+        assert part.checkpoints is not None
+        if not (part.checkpoints / _DONE).exists():
+            fitted = self.generator.fit(self.samples, self.given, seed=self.seed, progress=part)
+            fitted.save(part.checkpoints / _DONE)
+
+
+def _fit_all(jobs: Sequence[_Job], *, workers: int, progress: Progress) -> dict[str, Generator]:
+    """Fit the links, the last (dearest) first, and return them in the chain's order."""
+    if progress.checkpoints is None and workers == 1:
+        for job in jobs:
+            job.generator.fit(job.samples, job.given, seed=job.seed, progress=progress)
+        return {job.name: job.generator for job in jobs}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = progress.checkpoints or Path(scratch)
+        run_all(list(reversed(jobs)), workers=workers, progress=Progress(progress.bar, folder))
+        return {
+            # Trusted: written just now, or by this run's own earlier try.
+            job.name: type(job.generator).load(folder / job.name / _DONE, trust=True)
+            for job in jobs
+        }
 
 
 def _standard(modality: str) -> Evaluator:

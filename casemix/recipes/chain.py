@@ -46,7 +46,9 @@ def make_patients(
 
     def fit(draft: Path) -> None:
         model = linked_model(request.settings, train, tiny=request.tiny)
-        model.fit(train, seed=child(request.seed, "fit"), progress=folder.checkpoints("fit"))
+        workers = min(request.settings["workers"], len(model.order))
+        seed, checkpoints = child(request.seed, "fit"), folder.checkpoints("fit")
+        model.fit(train, seed=seed, workers=workers, progress=checkpoints)
         model.save(draft)
 
     model = folder.once("model", "fit the chain", fit)

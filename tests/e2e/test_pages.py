@@ -83,9 +83,12 @@ class Browser:
     def open(self, path, width, fragment=""):
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         self.call("Emulation.setDeviceMetricsOverride", **size)
-        self.call("Page.navigate", url="about:blank")
+        self._load("about:blank")  # else another fragment of the same page would load nothing
+        self._load(Path(path).as_uri() + fragment)
+
+    def _load(self, url):
         self.events.clear()
-        self.call("Page.navigate", url=Path(path).as_uri() + fragment)
+        self.call("Page.navigate", url=url)
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._read())
 
@@ -117,7 +120,10 @@ class Browser:
         with contextlib.suppress(OSError, AssertionError):
             self._session = None
             self.call("Browser.close")
-        self._process.wait(timeout=20)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
         os.close(self._out)
         os.close(self._in)
 

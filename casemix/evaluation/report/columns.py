@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,14 +20,19 @@ MOST_ROWS = 1000
 
 _BINS = 20
 _LEVELS = 7
+_SKEWED = 8.0  # largest value over the median from which an axis is logarithmic
 
 
 @dataclass(frozen=True)
 class Bins:
-    """Shares per bin of the values that are present; the ends are of both cohorts together."""
+    """Shares per bin of the values that are present; the ends are of both cohorts together.
+
+    Bins are of equal width, on a log axis where the values are positive and far from symmetric.
+    """
 
     low: float
     high: float
+    log: bool
     reference: tuple[float, ...]
     synthetic: tuple[float, ...]
 
@@ -38,6 +44,7 @@ class Levels:
     names: tuple[str, ...]
     reference: tuple[float, ...]
     synthetic: tuple[float, ...]
+    log: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,15 @@ class Column:
 def _bins(real: np.ndarray, made: np.ndarray) -> Bins:
     both = np.concatenate([real, made])
     low, high = float(both.min()), float(both.max())
-    edges = np.linspace(low, high if high > low else low + 1.0, _BINS + 1)
+    log = low > 0 and high > _SKEWED * float(np.median(both))
+    end = high if high > low else low + 1.0
+    edges = np.geomspace(low, end, _BINS + 1) if log else np.linspace(low, end, _BINS + 1)
+    edges[0], edges[-1] = low, end  # geomspace may round the ends inwards
     shares = [
         tuple((np.histogram(values, edges)[0] / max(len(values), 1)).tolist())
         for values in (real, made)
     ]
-    return Bins(low, high, *shares)
+    return Bins(low, high, log, *shares)
 
 
 def _levels(real: pd.Series, made: pd.Series) -> Levels:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from casemix.evaluation.report import svg
 from casemix.evaluation.report.columns import Bins, Column, Levels
-from casemix.evaluation.report.labels import number, title
+from casemix.evaluation.report.labels import cell, number, title
 from casemix.evaluation.report.scores import Pair
 
 _BAR = (200.0, 24.0)  # width and height of a score bar
@@ -83,8 +83,8 @@ def link_matrix(found: Sequence[Pair]) -> Markup:
         marks.append(
             svg.rect("diagonal", left + _CELL[0] * i, top + _CELL[1] * i, _CELL[0], _CELL[1])
         )
-    for cell in _cells(found, names):
-        marks += _cell_marks(cell, left, top)
+    for place in _cells(found, names):
+        marks += _cell_marks(place, left, top)
     size = (left + _CELL[0] * len(names) + 2, top + _CELL[1] * len(names) + 2)
     return svg.drawing(
         *size, "Matrix of linkage scores; the table has its figures", "matrix", *marks
@@ -100,22 +100,22 @@ def _cells(found: Sequence[Pair], names: Sequence[str]) -> list[_Cell]:
     return cells
 
 
-def _cell_marks(cell: _Cell, left: float, top: float) -> list[Markup]:
-    x, y = left + _CELL[0] * cell.column, top + _CELL[1] * cell.row
+def _cell_marks(place: _Cell, left: float, top: float) -> list[Markup]:
+    x, y = left + _CELL[0] * place.column, top + _CELL[1] * place.row
     box = {"x": x, "y": y, "width": _CELL[0], "height": _CELL[1], "class": "cell"}
-    value = cell.score.get("value")
+    value = place.score.get("value")
     if value is None:
         # Context with a modality has no patient link: nothing of it lies beyond the context.
-        words = "undefined" if cell.score else "does not apply"
+        words = "undefined" if place.score else "does not apply"
         fill, css = "#f1f3f5", "cell-undefined"
     else:
         strength = min(max(float(value), 0.0), 1.0)
         shade = np.round(255 + (_LINKED - 255) * strength).astype(int)
         fill = "#{:02x}{:02x}{:02x}".format(*shade)
-        words = number(round(float(value), 2)) + (" ▲" if value > 1 else "")
+        words = number(float(value), 2) + (" ▲" if value > 1 else "")
         css = "cell-light" if strength > 0.6 else "cell-dark"
-    ends = cell.score.get("interval")
-    below = f"{number(round(ends[0], 2))} to {number(round(ends[1], 2))}" if ends else ""
+    ends = place.score.get("interval")
+    below = f"{number(float(ends[0]), 2)} to {number(float(ends[1]), 2)}" if ends else ""
     middle = x + _CELL[0] / 2
     return [
         svg.element("rect", {**box, "fill": fill}),
@@ -151,8 +151,8 @@ def _histogram(bins: Bins, words: str) -> Markup:
     )
     marks = [
         svg.line("axis", 0, bottom, width, bottom),
-        svg.text("tick", 0, height - 5, number(bins.low)),
-        svg.text("tick", width, height - 5, number(bins.high), "end"),
+        svg.text("tick", 0, height - 5, cell(bins.low)),
+        svg.text("tick", width, height - 5, cell(bins.high), "end"),
         svg.element("path", {"class": "reference", "d": f"{outline}V{bottom:.1f}"}),
     ]
     return svg.drawing(width, height, words, "marginal", *fills, *marks)

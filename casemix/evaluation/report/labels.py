@@ -12,6 +12,7 @@ from casemix.core.cohort import Provenance
 #: Shown where a figure is missing or undefined.
 ABSENT = "\N{EN DASH}"
 
+_UNITS = {"a": "years", "Cel": "°C", "d": "days", "1": ""}
 _MINUS = "\N{MINUS SIGN}"
 _ACRONYMS = {
     "auc": "AUC",
@@ -60,26 +61,27 @@ LABELS: Mapping[Provenance, Label] = {
 }
 
 
-def number(value: object) -> str:
-    """Return a figure with three significant digits, and a true minus sign.
+def number(value: object, digits: int = 3) -> str:
+    """Return a score with a fixed number of decimals; counts (int) stay whole.
 
-    >>> number(0.51234), number(-12.0), number(1234.5), number(None), number(float("nan"))
-    ('0.512', '−12', '1234', '–', '–')
+    >>> number(0.51234), number(-0.5, 2), number(40), number(1234.5), number(None)
+    ('0.512', '−0.50', '40', '1234', '–')
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return ABSENT
-    if value == int(value) and abs(value) < 1e15:
-        text = str(int(value))
-    elif abs(value) >= 100:
-        text = f"{value:.0f}"
+    if isinstance(value, int):
+        text = str(value)
+    elif 0 < abs(value) < 0.5 * 10**-digits:
+        text = f"{value:.1e}"
     else:
-        text = f"{value:.3f}" if 0.01 <= abs(value) < 1 else f"{value:.3g}"
+        text = f"{value:.{digits}f}" if abs(value) < 10 else f"{value:.1f}"
+        text = text if abs(value) < 100 else f"{value:.0f}"
     return text.replace("-", _MINUS)
 
 
-def interval(ends: Any) -> str:
+def interval(ends: Any, digits: int = 3) -> str:
     """Return ``[low, high]`` as text, or nothing without an interval."""
-    return f"[{number(ends[0])}, {number(ends[1])}]" if ends else ""
+    return f"[{number(ends[0], digits)}, {number(ends[1], digits)}]" if ends else ""
 
 
 def share(part: float) -> str:
@@ -124,3 +126,13 @@ def title(name: str) -> str:
     words = [_ACRONYMS.get(word, word) for word in name.replace("_", " ").split()]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
+
+
+def unit(ucum: str) -> str:
+    """Return a UCUM unit as clinicians write it.
+
+    >>> unit("a"), unit("mm[Hg]"), unit("mL/min/{1.73_m2}"), unit("mmol/L")
+    ('years', 'mmHg', 'mL/min/1.73 m2', 'mmol/L')
+    """
+    plain = ucum.translate(str.maketrans({"[": "", "]": "", "{": "", "}": "", "_": " "}))
+    return _UNITS.get(ucum, plain)

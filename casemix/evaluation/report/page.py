@@ -40,7 +40,11 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=labels.number, interval=labels.interval, title=labels.title, cell=labels.cell
+        number=labels.number,
+        interval=labels.interval,
+        title=labels.title,
+        cell=labels.cell,
+        unit=labels.unit,
     )
     own = {"style": Markup(style), "script": Markup(code), "policy": _policy(style, code)}
     return environment.get_template(template).render({**content, **own})

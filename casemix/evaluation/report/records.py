@@ -49,7 +49,7 @@ class Record:
     @property
     def when(self) -> str:
         """The record's time in words."""
-        return f"{labels.number(float(f'{self.time:.4g}'))} h"
+        return f"{labels.cell(self.time)} h"
 
     def chart(self, ranges: Ranges, most: int) -> Markup:
         """Return a chart preview as a picture of at most ``most`` channels."""
@@ -80,7 +80,9 @@ def record(samples: Samples, position: int) -> Record:
 def cells(row: pd.Series, schema: Schema) -> tuple[Cell, ...]:
     """Return a row's specified cells as text with units."""
     values = ((field, row[field.name]) for field in schema)
-    return tuple((f.name, labels.cell(v), f.unit) for f, v in values if not labels.absent(v))
+    return tuple(
+        (f.name, labels.cell(v), labels.unit(f.unit)) for f, v in values if not labels.absent(v)
+    )
 
 
 def galleries(cohort: Cohort, *, seed: int, count: int) -> dict[str, list[Record]]:

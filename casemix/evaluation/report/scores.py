@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -66,18 +66,32 @@ class Pair:
     scores: Mapping[str, Any]
 
     def score(self, name: str) -> Mapping[str, Any]:
-        """Return one of the pair's scores, empty where it is absent."""
-        return self.scores.get(name) or {}
+        """Return one of the pair's scores, or ``shuffled:`` and its name for the control's.
+
+        Empty where it is absent.
+        """
+        arm, _, own = name.rpartition(":")
+        source = (self.scores.get("control") or {}).get(arm) or {} if arm else self.scores
+        return source.get(own) or {}
 
     @property
     def n(self) -> int | None:
         """Number of subjects that have both."""
         return self.score("link").get("n")
 
-    @property
-    def shuffled(self) -> Mapping[str, Any]:
-        """The scores of the shuffled-link control."""
-        return (self.scores.get("control") or {}).get("shuffled") or {}
+
+#: The linkage scores that are shown of each pair, with their headings.
+LINKAGE: Mapping[str, str] = {
+    "link": "Link",
+    "patient_link": "Patient link",
+    "shuffled:link": "Shuffled: link",
+    "shuffled:patient_link": "Shuffled: patient link",
+    "critic_auc": "Critic AUC",
+    "recall_at_5": "Recall at 5",
+    "median_rank": "Median rank",
+    "context_recovery": "Context recovery",
+    "hsic": "HSIC",
+}
 
 
 def verdict_groups(metrics: Mapping[str, Any]) -> dict[str, list[Verdict]]:
@@ -89,6 +103,14 @@ def verdict_groups(metrics: Mapping[str, Any]) -> dict[str, list[Verdict]]:
             Verdict(entry["name"], entry.get("threshold", ""), entry.get("value"))
         )
     return groups
+
+
+def by_threshold(group: Sequence[Verdict]) -> dict[str, list[Verdict]]:
+    """Return verdicts by the threshold that they share, so that it is stated once."""
+    shared: dict[str, list[Verdict]] = {}
+    for verdict in group:
+        shared.setdefault(verdict.threshold, []).append(verdict)
+    return shared
 
 
 def headline(groups: Mapping[str, list[Verdict]]) -> str:
@@ -122,6 +144,11 @@ def pairs(metrics: Mapping[str, Any]) -> list[Pair]:
     """Return the linkage pairs."""
     entries = (metrics.get("linkage") or {}).get("pairs") or ()
     return [Pair(entry["a"], entry["b"], entry) for entry in entries]
+
+
+def measured_links(found: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Return name and heading of the linkage scores that at least one pair has."""
+    return [(k, words) for k, words in LINKAGE.items() if any(pair.score(k) for pair in found)]
 
 
 def modalities(metrics: Mapping[str, Any]) -> list[str]:

@@ -10,12 +10,13 @@ import numpy as np
 from markupsafe import Markup
 
 from casemix.evaluation.report import svg
-from casemix.evaluation.report.labels import number
+from casemix.evaluation.report.labels import cell, unit
 
 #: Channel name -> low and high end of the range in which most values of all records lie.
 Ranges = Mapping[str, tuple[float, float]]
 
-_WIDTH, _HEIGHT, _LEFT, _GAP = 360.0, 44.0, 92.0, 8.0
+_WIDTH, _LEFT = 360.0, 40.0
+_TITLE, _HEIGHT, _GAP = 14.0, 38.0, 6.0  # of one channel
 _POINTS = 400  # a longer channel is thinned to the lowest and highest value of each bucket
 
 
@@ -45,12 +46,12 @@ def series_chart(preview: Mapping[str, Any], ranges: Ranges, words: str, *, most
     shown = preview["channels"][:most]
     marks: list[Markup] = []
     for i, channel in enumerate(shown):
-        marks += _channel(channel, places, i * (_HEIGHT + _GAP), ranges)
-    bottom = len(shown) * (_HEIGHT + _GAP)
-    unit = preview.get("unit_x") or ""
+        marks += _channel(channel, places, i * (_TITLE + _HEIGHT + _GAP), ranges)
+    bottom = len(shown) * (_TITLE + _HEIGHT + _GAP)
+    unit_x = preview.get("unit_x") or ""
     marks += [
-        svg.text("tick", _LEFT, bottom + 10, f"{number(low)} {unit}".strip()),
-        svg.text("tick", _WIDTH - 4, bottom + 10, f"{number(high)} {unit}".strip(), "end"),
+        svg.text("tick", _LEFT, bottom + 10, f"{cell(low)} {unit_x}".strip()),
+        svg.text("tick", _WIDTH - 4, bottom + 10, f"{cell(high)} {unit_x}".strip(), "end"),
     ]
     return svg.drawing(_WIDTH, bottom + 16, words, "series", *marks)
 
@@ -59,9 +60,9 @@ def _channel(
     channel: Mapping[str, Any], places: np.ndarray, top: float, ranges: Ranges
 ) -> Iterator[Markup]:
     values = np.array([math.nan if v is None else v for v in channel["y"]], dtype=float)
-    name = str(channel["name"])
-    yield svg.text("channel", 0, top + 14, name if len(name) <= 14 else name[:13] + "…")
-    yield svg.text("tick", 0, top + 27, str(channel.get("unit") or ""))
+    name, its_unit = str(channel["name"]), unit(str(channel.get("unit") or ""))
+    yield svg.text("channel", _LEFT, top + 10, f"{name} ({its_unit})" if its_unit else name)
+    top += _TITLE
     yield svg.line("axis", _LEFT, top + _HEIGHT, _WIDTH - 4, top + _HEIGHT)
     present = values[np.isfinite(values)]
     if len(present) == 0:
@@ -70,8 +71,8 @@ def _channel(
     usual = ranges.get(name, (math.inf, -math.inf))
     low, high = min(float(present.min()), usual[0]), max(float(present.max()), usual[1])
     heights = top + _HEIGHT - 3 - (_HEIGHT - 6) * (values - low) / ((high - low) or 1.0)
-    yield svg.text("tick", _LEFT - 4, top + 9, number(_short(high)), "end")
-    yield svg.text("tick", _LEFT - 4, top + _HEIGHT, number(_short(low)), "end")
+    yield svg.text("tick", _LEFT - 4, top + 9, cell(_short(high)), "end")
+    yield svg.text("tick", _LEFT - 4, top + _HEIGHT, cell(_short(low)), "end")
     yield svg.element("path", {"class": "trace", "d": _trace(places, heights)})
 
 

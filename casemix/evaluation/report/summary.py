@@ -73,7 +73,7 @@ def _links(metrics: Mapping[str, Any]) -> list[str]:
             f"{pair.a} and {pair.b}",
             scores.score_text(pair.score("link")),
             scores.score_text(pair.score("patient_link")),
-            scores.score_text(pair.shuffled.get("patient_link")),
+            scores.score_text(pair.score("shuffled:patient_link")),
         )
         for pair in scores.pairs(metrics)
     ]

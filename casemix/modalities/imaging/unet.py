@@ -1,4 +1,4 @@
-"""The picture's velocity network: a small UNet over patches, steered by mask and conditions."""
+"""A small diffusers UNet over patches, steered by conditions."""
 
 from __future__ import annotations
 
@@ -9,28 +9,25 @@ from torch.nn import functional as F
 
 
 class PatchUNet(nn.Module):
-    """A diffusers UNet on a grid of patches (pixel-unshuffled pictures).
+    """A UNet on the grid of a picture's patches (pixel-unshuffled pictures).
 
-    The conditions enter through the time embedding, which scales and shifts every block (FiLM);
-    the mask and the position enter as further channels.
+    Conditions and noise level scale and shift every block (FiLM, through the time embedding); the
+    position of each patch enters as two further channels, because anatomy has its place.
 
     Args:
-        channels: channels of the pictures.
-        context: channels of the spatial context (mask labels), 0 for none.
-        conditions: numbers per sample that steer the picture.
+        inputs: channels of the input pictures.
+        outputs: channels of the output pictures.
+        conditions: numbers per sample that steer the network, 0 or more.
         patch: side of a patch in pixels.
         width: channels of the first level; the second has twice as many.
     """
 
-    def __init__(
-        self, channels: int, context: int, conditions: int, patch: int, width: int
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, conditions: int, patch: int, width: int) -> None:
         super().__init__()
         self.patch = patch
-        inner = channels * patch**2
         self.unet = UNet2DModel(
-            in_channels=inner + width // 2 + 2,
-            out_channels=inner,
+            in_channels=inputs * patch**2 + 2,
+            out_channels=outputs * patch**2,
             block_out_channels=(width, 2 * width),
             layers_per_block=1,
             down_block_types=("DownBlock2D", "DownBlock2D"),
@@ -40,32 +37,26 @@ class PatchUNet(nn.Module):
             resnet_time_scale_shift="scale_shift",
             class_embed_type="identity",
         )
-        self.context = nn.Conv2d(max(context, 1) * patch**2, width // 2, 1)
         embedding = 4 * width  # the time embedding of UNet2DModel
         self.steer = nn.Sequential(
-            nn.Linear(max(conditions, 1), embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+            nn.Linear(conditions, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
+        nn.init.zeros_(self.unet.conv_out.weight)  # starts as "nothing to add"
+        nn.init.zeros_(self.unet.conv_out.bias)
 
     def forward(
-        self,
-        noisy: torch.Tensor,
-        sigma: torch.Tensor,
-        context: torch.Tensor,
-        conditions: torch.Tensor,
+        self, pictures: torch.Tensor, sigma: torch.Tensor, conditions: torch.Tensor
     ) -> torch.Tensor:
-        """Return the residual velocity, (b, channels, h, w).
+        """Return (b, outputs, h, w).
 
         Args:
-            noisy: (b, channels, h, w), sides divisible by twice the patch.
+            pictures: (b, inputs, h, w), sides divisible by twice the patch.
             sigma: noise levels, (b,).
-            context: (b, context, h, w).
             conditions: (b, conditions).
         """
-        patches = F.pixel_unshuffle(noisy, self.patch)  # (b, channels * patch**2, gh, gw)
-        around = self.context(F.pixel_unshuffle(context, self.patch))  # (b, width // 2, gh, gw)
-        inputs = torch.cat([patches, around, _position(patches)], dim=1)
-        steering = self.steer(conditions)
-        made = self.unet(inputs, sigma * 1000, class_labels=steering).sample
+        patches = F.pixel_unshuffle(pictures, self.patch)  # (b, inputs * patch**2, gh, gw)
+        grid = torch.cat([patches, _position(patches)], dim=1)
+        made = self.unet(grid, sigma * 1000, class_labels=self.steer(conditions)).sample
         return F.pixel_shuffle(made, self.patch)
 
 

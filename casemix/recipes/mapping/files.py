@@ -89,7 +89,7 @@ class ArrayFiles:
 
     def _load(self, path: Path, key: str, place: str) -> np.ndarray:
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 if key not in arrays.files:
                     raise problem(
                         place,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from casemix.errors import MappingError, did_you_mean
+from casemix.recipes.mapping.fields import FieldSpec
 from casemix.recipes.mapping.parse import block, join, parse, parse_block, problem, read_yaml
 from casemix.recipes.mapping.spec import (
     MODALITIES,
@@ -97,26 +98,34 @@ def _check(spec: MappingSpec) -> None:
 
 def _check_names(spec: MappingSpec) -> None:
     """Raise for names that later clash in a cohort folder, a filter or a condition."""
-    blocks = {"subjects.fields": spec.subjects.fields}
     if not spec.subjects.fields:
         raise problem("subjects.fields", "name at least one field.")
+    _check_fields("subjects.fields", spec.subjects.fields)
     for modality, records in spec.samples.items():
         place = f"samples.{modality}"
-        content = getattr(records, "columns", None) or getattr(records, "channels", {})
-        blocks |= {f"{place}.fields": records.fields, f"{place}.content": content}
+        _check_fields(f"{place}.fields", records.fields)
+        content: Mapping[str, FieldSpec] = {}
+        if isinstance(records, TabularRecords | SeriesRecords):
+            block_name = "columns" if isinstance(records, TabularRecords) else "channels"
+            content = getattr(records, block_name)
+            _check_fields(f"{place}.{block_name}", content, events=records.events is not None)
         twice = set(records.fields) & (set(content) | set(spec.subjects.fields))
         if twice:
             raise problem(f"{place}.fields", "a field is named twice.", given=sorted(twice))
-    for place, fields in blocks.items():
-        for name in fields:
-            if not _NAME.fullmatch(name) or name in _RESERVED:
-                raise problem(
-                    join(place, name),
-                    "a field needs another name.",
-                    given=repr(name),
-                    allowed="lower-case letters, digits and _, and none of "
-                    + ", ".join(sorted(_RESERVED)),
-                )
+
+
+def _check_fields(place: str, fields: Mapping[str, FieldSpec], *, events: bool = False) -> None:
+    for name, field in fields.items():
+        if not _NAME.fullmatch(name) or name in _RESERVED:
+            raise problem(
+                join(place, name),
+                "a field needs another name.",
+                given=repr(name),
+                allowed="a lower-case letter, then lower-case letters, digits and _; but none of "
+                + ", ".join(sorted(_RESERVED)),
+            )
+        if field.codes and not events:
+            raise problem(join(place, name), "'codes' needs an 'events' block beside the fields.")
 
 
 def _known(place: str, what: str, name: str, names: Mapping[str, Any]) -> None:
@@ -138,13 +147,6 @@ def _check_records(records: Records, place: str) -> None:
         _check_series(records, place)
     if isinstance(records, ImagingRecords):
         _check_imaging(records, place)
-    if isinstance(records, TabularRecords) and records.events is None:
-        for name, column in records.columns.items():
-            if column.codes:
-                raise problem(f"{place}.columns.{name}", "'codes' needs an 'events' block.")
-    for name, column in records.fields.items():
-        if column.codes:
-            raise problem(f"{place}.fields.{name}", "record-level fields come from columns.")
 
 
 def _check_series(records: SeriesRecords, place: str) -> None:

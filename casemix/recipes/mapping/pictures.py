@@ -66,11 +66,11 @@ class PictureColumn:
             return entries(array, one, self.spec.array, self.place)[0]
         if self.spec.bytes:
             return self._decoded(bytes(cell), f"row {position}")
-        name = f"{self.spec.folder}/{cell}" if self.spec.folder != "." else str(cell)
-        path = inside(self.root, name, self.place)
+        folder = inside(self.root, self.spec.folder, f"{self.place}.folder")
+        path = inside(folder, str(cell), self.place)
         if not path.is_file():
             raise PayloadError(
-                f"{self.place}: there is no picture '{name}' below {self.root}.",
+                f"{self.place}: there is no picture '{cell}' in {folder}.",
                 next_step="Add the file, or say 'unreadable: drop' to leave the record out.",
             )
         return self._decoded(path.read_bytes(), str(cell))

@@ -120,8 +120,8 @@ class ImportReport:
         invalid = sum(c.invalid for c in self.fields)
         codes = sum(c.missing_codes for c in self.fields)
         return (
-            f"{cells} numbers outside their range, {invalid} unreadable cells and {codes} "
-            f"missing-value codes were handled as the mapping says"
+            f"in all rows read, {cells} numbers outside their range, {invalid} unreadable cells "
+            f"and {codes} missing-value codes were handled as the mapping says"
         )
 
 

@@ -68,12 +68,12 @@ def fit_codings(columns: Sequence[Column], cells: np.ndarray) -> list[Coding]:
     stops = np.cumsum([p.shape[1] for p in profiles])
     codings = []
     for j, column in enumerate(columns):
-        own = slice(stops[j] - profiles[j].shape[1], stops[j])
-        codings.append(_coding(column, cells[:, j], np.delete(basis, own, axis=1)))
+        own = np.arange(stops[j] - profiles[j].shape[1], stops[j])
+        codings.append(_coding(column, cells[:, j], basis, own))
     return codings
 
 
-def _coding(column: Column, cells: np.ndarray, others: np.ndarray) -> Coding:
+def _coding(column: Column, cells: np.ndarray, basis: np.ndarray, own: np.ndarray) -> Coding:
     missing = bool(np.isnan(cells).any())
     if column.numeric:
         return Coding(np.empty((0, 1)), missing, np.empty((0, 1)))
@@ -84,19 +84,20 @@ def _coding(column: Column, cells: np.ndarray, others: np.ndarray) -> Coding:
         rank = np.append(np.linspace(-1.0, 1.0, levels) if levels > 1 else np.zeros(1), 0.0)
         features = np.stack([rank, one_hot[-1]], axis=1) if missing else rank[:, None]
     else:
-        features = _level_axes(cells, levels, others, _FEATURE_AXES)
+        features = _level_axes(cells, levels, basis, own)[:, : (6 if used > 30 else 3)]
     few = used <= _FEW_LEVELS
-    target = one_hot if few else _level_axes(cells, levels, others, _TARGET_AXES)
+    target = one_hot if few else _level_axes(cells, levels, basis, own)[:, :_TARGET_AXES]
     return Coding(features, missing, target)
 
 
-def _level_axes(cells: np.ndarray, levels: int, others: np.ndarray, most: int) -> np.ndarray:
+def _level_axes(cells: np.ndarray, levels: int, basis: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Return points of unit variance for each level and for missing, (levels + 1, k)."""
+    most=8
     position = _position(cells, levels)
     counts = np.bincount(position, minlength=levels + 1).astype(float)
-    sums = np.stack(
-        [np.bincount(position, weights=c, minlength=levels + 1) for c in others.T], axis=1
-    )
+    from scipy.sparse import csr_array
+    one = csr_array((np.ones(len(cells)), (position, np.arange(len(cells)))), shape=(levels+1, len(cells)))
+    sums = np.delete(one @ basis, own, axis=1)
     means = sums / (counts + _SHRINK)[:, None]  # (levels + 1, p), shrunk to the overall mean 0
     weight = np.sqrt(counts / counts.sum())[:, None]
     axes = np.linalg.svd(weight * means, full_matrices=False)[2]

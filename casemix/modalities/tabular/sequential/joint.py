@@ -17,6 +17,8 @@ from casemix.modalities.tabular.sequential.forest import Forest, TreeConfig, gro
 from casemix.modalities.tabular.sequential.ridge import Gram, LinearScores, random_folds
 
 
+ADD = 0.1
+
 @dataclass(frozen=True)
 class Link:
     """One column of the chain.
@@ -36,6 +38,7 @@ class Link:
     linear: LinearScores
     score_at: int
     forest: Forest
+    additive: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,26 @@ def fit_joint(
     with progress.step("growing trees", len(fields)) as bar:
         for j, column in enumerate(columns):
             first = int(firsts[j])
-            linear, held_out = gram.scores(first, slice(stops[j], stops[j + 1]))
+            linear, held_out, gain = gram.scores(first, slice(stops[j], stops[j + 1]))
             usable = np.concatenate([features[:, :first], held_out.astype(np.float32)], axis=1)
+            additive = column.numeric and gain > ADD and column.rest is not None and len(column.atoms) < 8
+            if additive:
+                from dataclasses import replace
+                column = replace(column, atoms=np.empty(0), rest=column.overall)
+            states, scores = column.encode(cells[:, j])
+            if additive:
+                scores = np.where(states == 1, scores - held_out[:, 0], 0.0)
+                targets[j] = np.concatenate([scores[:, None], targets[j][:, 1:]], axis=1)
             forest = grow(
                 usable,
                 targets[j],
-                *column.encode(cells[:, j]),
+                states, scores,
                 column.states,
                 configs[j],
                 seeding.generator(seed, "trees", column.field.name),
             )
             links.append(
-                Link(column, codings[j], first, linear, score_at, _moved(forest, first, score_at))
+                Link(column, codings[j], first, linear, score_at, _moved(forest, first, score_at), additive)
             )
             score_at += held_out.shape[1]
             bar.advance(note=column.field.name)

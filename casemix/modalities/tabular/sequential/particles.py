@@ -87,7 +87,9 @@ class _Draw:
         scores = link.linear.predict(self.features[:, : link.first])
         self.features[:, link.score_at : link.score_at + scores.shape[1]] = scores
         leaves = link.forest.leaves(self.features, u[:, 0])
-        drawn = link.column.decode(*link.forest.draw(leaves, u[:, 1], ndtri(u[:, 2])))
+        ds, dz = link.forest.draw(leaves, u[:, 1], ndtri(u[:, 2]))
+        if link.additive: dz = dz + scores[:, 0]
+        drawn = link.column.decode(ds, dz)
         asked = np.repeat(self.fixed[:, j], self.k)
         self.cells[:, j] = np.where(np.repeat(known, self.k), asked, drawn)
         rows = np.flatnonzero(known & (last >= j))
@@ -106,6 +108,7 @@ class _Draw:
         """
         at = (rows[:, None] * self.k + np.arange(self.k)).ravel()
         states, scores = link.column.encode(self.cells[at, j])
+        if link.additive: scores = scores - self.features[at, link.score_at]
         log = link.forest.log_likelihood(leaves[at], states, scores).reshape(-1, self.k)
         weight = np.exp(log - log.max(axis=1, keepdims=True))
         ladder = np.cumsum(weight, axis=1)

@@ -58,14 +58,14 @@ class Gram:
         """
         y = self.targets[:, targets]
         if width == 0 or len(y) < 4 * _FOLDS:
-            return _nothing(width), np.empty((len(y), 0))
+            return _nothing(width), np.empty((len(y), 0)), 0.0
         held_out = {penalty: self._held_out(width, targets, penalty) for penalty in _PENALTIES}
         spread = np.maximum(((y - y.mean(axis=0)) ** 2).sum(axis=0), 1e-12)
         gains = {k: 1 - ((y - p) ** 2).sum(axis=0) / spread for k, p in held_out.items()}
         best = max(gains, key=lambda k: float(gains[k].mean()))
         useful = gains[best] > _LEAST_GAIN
         weights = _solve(self.total, width, targets, best)[:, useful]
-        return LinearScores(weights[1:], weights[0]), held_out[best][:, useful]
+        return LinearScores(weights[1:], weights[0]), held_out[best][:, useful], float(gains[best][0])
 
     def _held_out(self, width: int, targets: slice, penalty: float) -> np.ndarray:
         predicted = np.empty((len(self.folds), self.targets[:, targets].shape[1]))

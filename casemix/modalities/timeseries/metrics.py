@@ -1,0 +1,170 @@
+"""Metrics of series: memory of the past, pattern of gaps, ties between channels, orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from casemix.core import seeding
+from casemix.core.metric import EvalData, Family, Goal, Metric, Score
+from casemix.core.samples import Samples
+from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.ordering import find_orders
+
+_LAGS = (1, 2, 4, 8, 16)  # times
+_FEWEST = 30  # pairs of cells below which a correlation says nothing
+_DRAWS = 100  # of the bootstrap
+_ONLY = frozenset({"timeseries"})
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+def autocorrelation(values: np.ndarray) -> np.ndarray:
+    """Return each channel's autocorrelation at lags 1, 2, 4, 8, 16, (lags, c).
+
+    Args:
+        values: (n, t, c), NaN = not recorded. Levels of channels are taken over all series, so
+            that a series' own level counts as memory. Lags beyond the series are left out.
+    """
+    centred = values - _mean(values, axis=(0, 1))
+    lags = [lag for lag in _LAGS if lag < values.shape[1]]
+    rows = [_correlation(centred[:, :-lag], centred[:, lag:]) for lag in lags]
+    return np.stack(rows) if rows else np.zeros((0, values.shape[2]))
+
+
+def cross_correlation(values: np.ndarray) -> np.ndarray:
+    """Return the correlation of each pair of channels at one time, (pairs,)."""
+    c = values.shape[2]
+    first, second = np.triu_indices(c, k=1)
+    centred = values - _mean(values, axis=(0, 1))
+    return _correlation(centred[..., first], centred[..., second])
+
+
+def gaps(values: np.ndarray) -> np.ndarray:
+    """Return, per channel, the chance to be recorded, again after a record, and with the next.
+
+    Shape (3, c): share of cells recorded; share recorded one time after a record; share recorded
+    together with the next channel (the last one with the first).
+    """
+    seen = ~np.isnan(values)
+    rate = seen.mean(axis=(0, 1))
+    again = (seen[:, 1:] & seen[:, :-1]).mean(axis=(0, 1)) if values.shape[1] > 1 else rate
+    together = (seen & np.roll(seen, -1, axis=2)).mean(axis=(0, 1))
+    return np.stack([rate, again, together])
+
+
+def _difference(statistic: Statistic) -> Callable[[EvalData, int], Score]:
+    def compute(data: EvalData, seed: int) -> Score:
+        real, made = data.holdout.samples, data.synthetic.samples
+        target = statistic(real.payload.values)
+        found = statistic(made.payload.values)
+        value = _distance(found, target)
+        if value is None:
+            return Score(None, n=_subjects(made), note="too few recorded cells")
+        draws = [
+            _distance(statistic(_resampled(made, seed, k)), target)
+            for k in range(_bootstraps(made))
+        ]
+        low, high = np.quantile([d for d in draws if d is not None], (0.025, 0.975))
+        return Score(value, (float(low), float(high)), n=_subjects(made))
+
+    return compute
+
+
+def broken_orders(data: EvalData, seed: int) -> Score:
+    """Return the share of cell pairs that break an order which never breaks in training."""
+    orders = find_orders(data.train.samples.payload)
+    values = data.synthetic.samples.payload.values
+    subjects = _subjects(data.synthetic.samples)
+    if not orders:
+        return Score(None, n=subjects, note="no channel is always above another")
+    broken, pairs = 0, 0
+    for order in orders:
+        distance = values[:, :, order.upper] - values[:, :, order.lower]
+        broken += int((distance <= 0).sum())
+        pairs += int((~np.isnan(distance)).sum())
+    if pairs == 0:
+        return Score(None, n=subjects, note="the ordered channels are never recorded together")
+    names = [f.name for f in data.train.samples.payload.channels]
+    details = {"orders": [f"{names[o.upper]} > {names[o.lower]}" for o in orders]}
+    return Score(broken / pairs, n=subjects, details=details)
+
+
+METRICS = (
+    Metric(
+        "autocorrelation_difference",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0.0, 2.0),
+        _difference(autocorrelation),
+        description="Mean absolute difference of autocorrelations at lags 1 to 16, over channels",
+        modalities=_ONLY,
+    ),
+    Metric(
+        "channel_correlation_difference",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0.0, 2.0),
+        _difference(cross_correlation),
+        description="Mean absolute difference of correlations between channels at one time",
+        modalities=_ONLY,
+    ),
+    Metric(
+        "gap_difference",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0.0, 1.0),
+        _difference(gaps),
+        description="Mean absolute difference of recording rates: alone, repeated, together",
+        modalities=_ONLY,
+    ),
+    Metric(
+        "broken_orders",
+        Family.CONSTRAINTS,
+        Goal.MINIMISE,
+        (0.0, 1.0),
+        broken_orders,
+        description="Share of cells that break an order of two channels which training never does",
+        modalities=_ONLY,
+    ),
+)
+
+
+def _mean(values: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    seen = ~np.isnan(values)
+    total = np.where(seen, values, 0.0).sum(axis=axis, dtype=np.float64)
+    return total / np.maximum(seen.sum(axis=axis), 1)
+
+
+def _correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the correlation over the first two axes where both are recorded; NaN if too few."""
+    both = ~(np.isnan(x) | np.isnan(y))
+    x, y = (np.where(both, v, 0.0).astype(np.float64) for v in (x, y))
+    count = both.sum(axis=(0, 1))
+    size = np.sqrt((x**2).sum(axis=(0, 1)) * (y**2).sum(axis=(0, 1)))
+    enough = (count >= _FEWEST) & (size > 0)
+    return np.where(enough, (x * y).sum(axis=(0, 1)) / np.where(enough, size, 1.0), np.nan)
+
+
+def _distance(found: np.ndarray, target: np.ndarray) -> float | None:
+    difference = np.abs(found - target)
+    known = difference[~np.isnan(difference)]
+    return float(known.mean()) if len(known) else None
+
+
+def _subjects(samples: Samples) -> int:
+    return len(set(samples.subject_ids))
+
+
+def _bootstraps(samples: Samples) -> int:
+    # Long series cost more per draw; their statistics also vary less.
+    return max(20, min(_DRAWS, int(2e7 / max(samples.payload.values.size, 1))))
+
+
+def _resampled(samples: Samples, seed: int, draw: int) -> np.ndarray:
+    """Return the series of subjects drawn with replacement."""
+    subjects, which = np.unique(samples.subject_ids, return_inverse=True)
+    rng = seeding.generator(seed, "timeseries", "bootstrap", draw)
+    weight = np.bincount(rng.integers(len(subjects), size=len(subjects)), minlength=len(subjects))
+    return samples.payload.values[np.repeat(np.arange(len(which)), weight[which])]

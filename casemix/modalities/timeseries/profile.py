@@ -1,0 +1,88 @@
+"""Profiles: what one series is like as a whole, as a short vector of normal scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.special import ndtri
+
+from casemix.modalities.timeseries import findings
+from casemix.modalities.timeseries.data import Series
+
+_KNOTS = 101
+#: From this many times on, the profile also holds the power in frequency bands.
+_SPECTRUM_FROM = 128
+_BANDS = 12
+
+
+@dataclass(frozen=True)
+class Profiler:
+    """Turns series into profiles: level, spread, trend and gaps per channel; rhythm if long.
+
+    Args:
+        quantiles: of each summary over the training series, (knots, k).
+        kept: which of all summaries vary, int (k,).
+    """
+
+    quantiles: np.ndarray
+    kept: np.ndarray
+
+    @classmethod
+    def fit(cls, series: Series) -> Self:
+        """Learn the scale of each summary from training series."""
+        raw = summaries(series)
+        known = [raw[:, j][~np.isnan(raw[:, j])] for j in range(raw.shape[1])]
+        kept = np.array([j for j, v in enumerate(known) if len(v) > 2 and np.ptp(v) > 1e-9], int)
+        shares = np.linspace(0, 1, _KNOTS)
+        columns = [np.quantile(known[j], shares) for j in kept]
+        return cls(np.stack(columns, axis=1) if columns else np.zeros((_KNOTS, 0)), kept)
+
+    @property
+    def width(self) -> int:
+        """The number of summaries in a profile."""
+        return len(self.kept)
+
+    def scores(self, series: Series) -> np.ndarray:
+        """Return profiles, float64 (n, k), each column about standard normal; absent = 0."""
+        raw = summaries(series)[:, self.kept]
+        edge = 0.5 / _KNOTS
+        out = np.zeros(raw.shape)
+        for j in range(self.width):
+            u = np.interp(raw[:, j], self.quantiles[:, j], np.linspace(edge, 1 - edge, _KNOTS))
+            out[:, j] = np.nan_to_num(ndtri(u))
+        return out
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the scales as named arrays for an artifact."""
+        return {"profile.quantiles": self.quantiles, "profile.kept": self.kept}
+
+    @classmethod
+    def from_arrays(cls, named: Mapping[str, np.ndarray]) -> Self:
+        """Rebuild what `arrays` returned."""
+        return cls(named["profile.quantiles"], named["profile.kept"])
+
+
+def summaries(series: Series) -> np.ndarray:
+    """Return the raw summaries of each series, (n, k); NaN where one cannot be made."""
+    parts = [
+        findings.mean(series),
+        np.log(findings.spread(series) + 1e-6),
+        findings.slope(series),
+        findings.recorded_share(series),
+    ]
+    if series.values.shape[1] >= _SPECTRUM_FROM:
+        parts.append(spectrum(series))
+    return np.concatenate(parts, axis=1)
+
+
+def spectrum(series: Series) -> np.ndarray:
+    """Return the log share of power in octave-like frequency bands, mean over channels, (n, b)."""
+    centred = series.values - findings.mean(series)[:, None, :]
+    power = np.abs(np.fft.rfft(np.nan_to_num(centred), axis=1)[:, 1:]) ** 2  # (n, f, c)
+    edges = np.unique(np.geomspace(1, power.shape[1] + 1, _BANDS + 1).astype(int)) - 1
+    shares = power / np.maximum(power.sum(axis=1, keepdims=True), 1e-12)
+    bands = np.add.reduceat(shares.mean(axis=2), edges[:-1], axis=1)
+    return np.log(bands + 1e-6)
