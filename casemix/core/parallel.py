@@ -42,8 +42,10 @@ def run_all(works: Sequence[Work], *, workers: int, progress: Progress) -> None:
         listener = threading.Thread(target=_listen, args=(messages, progress), daemon=True)
         listener.start()
         try:
-            watched = {"initializer": _end_with, "initargs": (os.getpid(), stop)}
-            with ProcessPoolExecutor(workers, context, **watched) as pool:  # type: ignore[arg-type]
+            start = (os.getpid(), stop)
+            with ProcessPoolExecutor(
+                workers, context, initializer=_end_with, initargs=start
+            ) as pool:
                 _wait(pool, works, messages, progress.checkpoints, stop)
         finally:
             messages.put(None)

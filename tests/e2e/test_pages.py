@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import runpy
 import select
 import shutil
@@ -36,27 +37,27 @@ class Browser:
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         # The shell puts the pipe's ends on the two descriptors that Chromium expects.
+        ends = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
+        flags = [
+            "--headless",
+            "--no-sandbox",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+        ]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", CHROMIUM]
-            + ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
-            + ["--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars"]
-            + [f"--user-data-dir={profile}", "about:blank"],
+            ["bash", "-c", ends, "bash", CHROMIUM, *flags],
             pass_fds=(theirs_in, theirs_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         os.close(theirs_in)
         os.close(theirs_out)
-        self._buffer, self._calls, self.events = b"", 0, []
+        self._buffer, self._calls, self._session, self.events = b"", 0, "", []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = None
-        self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
-            "sessionId"
-        ]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-
-    _session = None
 
     def call(self, method, **params):
         self._calls += 1
@@ -76,7 +77,9 @@ class Browser:
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._in], [], [], max(until - time.monotonic(), 0))
             assert ready, "the browser does not answer"
-            self._buffer += os.read(self._in, 1 << 16)
+            some = os.read(self._in, 1 << 16)
+            assert some, "the browser has gone"
+            self._buffer += some
         message, _, self._buffer = self._buffer.partition(b"\0")
         return json.loads(message)
 
@@ -101,9 +104,8 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
-    def screenshot(self, path, whole=True):
-        data = self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
-        Path(path).write_bytes(base64.b64decode(data))
+    def pdf(self):
+        return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
 
     def complaints(self):
         """Everything that the page logged: policy violations, errors, failed loads."""
@@ -117,8 +119,8 @@ class Browser:
         return [url for url in urls if not url.startswith("data:")]
 
     def close(self):
-        with contextlib.suppress(OSError, AssertionError):
-            self._session = None
+        with contextlib.suppress(OSError, AssertionError):  # it may have gone already
+            self._session = ""
             self.call("Browser.close")
         try:
             self._process.wait(timeout=20)
@@ -185,9 +187,21 @@ def test_policy_stops_a_script_that_is_not_ours(browser, pages, tmp_path):
 
 
 def shown(browser):
-    return browser.run(
-        "[...document.querySelectorAll('.patient')].filter(p => p.offsetParent).map(p => p.dataset.id)"
-    )
+    """Return the ids of the patients that can be seen."""
+    seen = "[...document.querySelectorAll('.patient')].filter(p => p.offsetParent)"
+    return browser.run(f"{seen}.map(p => p.dataset.id)")
+
+
+def listed(browser):
+    """Return the ids in the list of patients found."""
+    entries = "[...document.querySelectorAll('#list button')]"
+    return browser.run(f"{entries}.map(b => b.firstChild.textContent)")
+
+
+def search(browser, words):
+    browser.run("document.getElementById('search').value = ''")
+    browser.press("/")
+    browser.call("Input.insertText", text=words)
 
 
 def test_viewer_leafs_with_buttons_and_keys(browser, pages):
@@ -203,21 +217,15 @@ def test_viewer_leafs_with_buttons_and_keys(browser, pages):
 
 def test_viewer_searches_ids_and_context(browser, pages):
     browser.open(pages / "patients.html", 390)
-    browser.press("/")
-    browser.call("Input.insertText", text="S-3")
-    assert shown(browser) == ["s-3"]
-    search = "const s = document.getElementById('search'); s.value = {!r}; s.dispatchEvent(new Event('input'))"
-    browser.run("{" + search.format("e11") + "}")
-    assert [p["id"] for p in listed(browser)] == ["s-2", "s-5"]
-    browser.run("{" + search.format("nobody like this") + "}")
-    assert shown(browser) == []
+    search(browser, "S-3")
+    assert shown(browser) == listed(browser) == ["s-3"]
+    browser.press("Escape")
+    search(browser, "diagnoses e11")
+    assert listed(browser) == ["s-2", "s-5"]
+    browser.press("Escape")
+    search(browser, "nobody like this")
+    assert shown(browser) == listed(browser) == []
     assert browser.run("document.getElementById('nobody').hidden") is False
-
-
-def listed(browser):
-    return browser.run(
-        "[...document.querySelectorAll('#list button')].map(b => ({id: b.firstChild.textContent}))"
-    )
 
 
 def test_viewer_tells_real_and_synthetic_apart(browser, pages):
@@ -243,3 +251,8 @@ def test_viewer_hides_masks(browser, pages):
 def test_viewer_opens_the_patient_in_its_address(browser, pages):
     browser.open(pages / "patients.html", 1280, "#1/r-3")
     assert shown(browser) == ["r-3"]
+
+
+def test_report_prints_on_pages(browser, pages):
+    browser.open(pages / "report.html", 1280)
+    assert len(re.findall(rb"/Type /Page\b(?!s)", browser.pdf())) >= 3

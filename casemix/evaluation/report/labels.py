@@ -134,5 +134,5 @@ def unit(ucum: str) -> str:
     >>> unit("a"), unit("mm[Hg]"), unit("mL/min/{1.73_m2}"), unit("mmol/L")
     ('years', 'mmHg', 'mL/min/1.73 m2', 'mmol/L')
     """
-    plain = ucum.translate(str.maketrans({"[": "", "]": "", "{": "", "}": "", "_": " "}))
+    plain = ucum.translate(str.maketrans("_", " ", "[]{}"))
     return _UNITS.get(ucum, plain)

@@ -46,6 +46,7 @@ def render(
         cell=labels.cell,
         unit=labels.unit,
     )
+    environment.tests["absent"] = labels.absent
     own = {"style": Markup(style), "script": Markup(code), "policy": _policy(style, code)}
     return environment.get_template(template).render({**content, **own})
 

@@ -27,6 +27,23 @@ Cell = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
+class Size:
+    """How much of a record a page shows; what is left out is counted there.
+
+    Args:
+        channels: channels of a chart.
+        chart_width: width of a chart in its own units; text in it has a fixed size.
+        rows: rows of a table.
+        characters: characters of a text.
+    """
+
+    channels: int
+    chart_width: float
+    rows: int
+    characters: int
+
+
+@dataclass(frozen=True)
 class Record:
     """One record, ready to be shown.
 
@@ -51,10 +68,10 @@ class Record:
         """The record's time in words."""
         return f"{labels.cell(self.time)} h"
 
-    def chart(self, ranges: Ranges, most: int) -> Markup:
-        """Return a chart preview as a picture of at most ``most`` channels."""
+    def chart(self, ranges: Ranges, size: Size) -> Markup:
+        """Return a chart preview as a picture."""
         words = f"{self.modality} of {self.subject_id}"
-        return series_chart(self.preview, ranges, words, most=most)
+        return series_chart(self.preview, ranges, words, most=size.channels, width=size.chart_width)
 
 
 def record(samples: Samples, position: int) -> Record:

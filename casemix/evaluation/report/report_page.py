@@ -18,12 +18,13 @@ from casemix.evaluation.report.columns import Column, columns, least_alike
 from casemix.evaluation.report.figures import link_matrix, marginal, score_bar
 from casemix.evaluation.report.labels import LABELS, share
 from casemix.evaluation.report.page import render
-from casemix.evaluation.report.records import Record, charts, galleries
+from casemix.evaluation.report.records import Record, Size, charts, galleries
 from casemix.evaluation.report.scores import ScoreRow
 from casemix.evaluation.report.series_figure import Ranges, typical_ranges
 
 _MOST_COLUMNS = 12
 _GALLERY = 6  # records of each cohort per modality
+_SIZE = Size(channels=6, chart_width=240.0, rows=14, characters=900)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def report_html(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> 
         "headline": scores.headline(groups),
         "verdicts": {k: scores.by_threshold(group) for k, group in groups.items() if group},
         "verdict_words": scores.VERDICTS,
+        "size": _SIZE,
         "sections": _sections(metrics, real, synthetic),
         "pairs": pairs,
         "matrix": link_matrix(pairs) if pairs else None,

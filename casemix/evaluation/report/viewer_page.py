@@ -13,10 +13,11 @@ from casemix.core.files import atomic_text
 from casemix.errors import EvaluationError
 from casemix.evaluation.report.labels import LABELS, Label
 from casemix.evaluation.report.page import render
-from casemix.evaluation.report.records import Cell, Record, cells, charts, record
+from casemix.evaluation.report.records import Cell, Record, Size, cells, charts, record
 from casemix.evaluation.report.series_figure import typical_ranges
 
 _MOST_RECORDS = 12  # of one modality of one patient
+_SIZE = Size(channels=12, chart_width=420.0, rows=200, characters=20_000)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,12 @@ def viewer_html(cohorts: Mapping[str, Cohort], *, most: int = 60) -> str:
     shown = [found for g in groups for p in g.patients for found in p.records.values()]
     previews = [r.preview for found in shown for r in found]
     overlays = any(f.get("overlay") for p in previews for f in p.get("frames", ()))
-    content = {"groups": groups, "ranges": typical_ranges(charts(shown)), "overlays": overlays}
+    content = {
+        "groups": groups,
+        "ranges": typical_ranges(charts(shown)),
+        "overlays": overlays,
+        "size": _SIZE,
+    }
     styles = ("base.css", "viewer.css")
     return render("viewer.html.j2", content, styles=styles, script="viewer.js")
 

@@ -50,7 +50,7 @@ class Images:
         if self.has_mask is None:
             present = np.full(len(self.pixels), self.masks is not None)
             object.__setattr__(self, "has_mask", present)
-        _check_has_mask(self.has_mask, self.masks, len(self.pixels))
+        _check_has_mask(self.masked, self.masks, len(self.pixels))
         if self.masks is not None:
             _check_masks(self.masks, self.pixels, self.mask_labels, self.channels)
         elif self.mask_labels:
@@ -183,12 +183,12 @@ def _check_pixels(pixels: np.ndarray, channels: tuple[str, ...]) -> None:
         raise PayloadError("Pictures need at least one pixel.", given=pixels.shape)
 
 
-def _check_has_mask(has_mask: np.ndarray | None, masks: np.ndarray | None, n: int) -> None:
-    if np.shape(has_mask) != (n,) or np.asarray(has_mask).dtype != bool:
+def _check_has_mask(has_mask: np.ndarray, masks: np.ndarray | None, n: int) -> None:
+    if has_mask.shape != (n,) or has_mask.dtype != bool:
         raise PayloadError(f"has_mask must be a bool array of shape ({n},).", given=has_mask)
     if masks is None and np.any(has_mask):
         raise PayloadError("has_mask marks pictures as masked, but there are no masks.")
-    if masks is not None and len(masks) == n and masks[~np.asarray(has_mask)].any():
+    if masks is not None and len(masks) == n and masks[~has_mask].any():
         raise PayloadError("The mask of a picture without a mask must be all 0.")
 
 

@@ -15,6 +15,7 @@ from casemix.modalities.imaging.data import Images
 _QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 _SCALES = (0.7, 1.4, 2.8, 5.6)  # pixels
 _CELLS = 12  # side of the reduced picture
+_SLOPE = (-0.5, 0.0, 0.5)
 
 
 def feature_blocks(images: Images) -> dict[str, np.ndarray]:
@@ -45,8 +46,8 @@ def _texture(grey: np.ndarray) -> np.ndarray:
     for scale in _SCALES:
         coarser = ndimage.gaussian_filter(grey, sigma=(0, 0, scale, scale), mode="nearest")
         energies.append((finer - coarser).std(axis=(2, 3)))
-        energies.append(ndimage.sobel(coarser, axis=2).std(axis=(2, 3)))
-        energies.append(ndimage.sobel(coarser, axis=3).std(axis=(2, 3)))
+        energies.append(ndimage.correlate1d(coarser, _SLOPE, axis=2).std(axis=(2, 3)))
+        energies.append(ndimage.correlate1d(coarser, _SLOPE, axis=3).std(axis=(2, 3)))
         finer = coarser
     return np.log(np.concatenate(energies, axis=1) + 1e-3)  # (n, 3 * scales * c)
 

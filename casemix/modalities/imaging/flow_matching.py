@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -103,11 +104,9 @@ def flow_loss(
     return torch.mean((residual(noisy, sigma) - target) ** 2)
 
 
-def integrate(
-    residual: Residual, prior: Prior, noise: torch.Tensor, steps: int
-) -> torch.Tensor:
+def integrate(residual: Residual, prior: Prior, noise: torch.Tensor, steps: int) -> torch.Tensor:
     """Return clean samples, (b, ...), from standard normal noise by Euler steps of equal size."""
-    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler: Any = FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(sigmas=np.linspace(1.0, 1.0 / steps, steps), device=noise.device)
     x = noise
     for time, sigma in zip(scheduler.timesteps, scheduler.sigmas[:-1], strict=True):
@@ -115,6 +114,27 @@ def integrate(
         velocity = prior.velocity(x, sigmas) + _scale(_like(sigmas, x)) * residual(x, sigmas)
         x = scheduler.step(velocity, time, x).prev_sample
     return x
+
+
+def guided(
+    net: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor],
+    given: torch.Tensor,
+    scale: float,
+) -> Residual:
+    """Return the network under classifier-free guidance.
+
+    Args:
+        net: (noisy, sigma, conditions) -> residual velocity.
+        given: conditions, (b, d).
+        scale: 1 = as learnt; above 1 the conditions are followed more closely than they hold.
+
+    Reference:
+        Ho J, Salimans T. Classifier-free diffusion guidance. arXiv:2207.12598.
+    """
+    if scale == 1.0:
+        return lambda x, sigma: net(x, sigma, given)
+    nothing = torch.zeros_like(given)
+    return lambda x, sigma: torch.lerp(net(x, sigma, nothing), net(x, sigma, given), scale)
 
 
 def _slope(sigma: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:

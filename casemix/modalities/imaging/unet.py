@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from diffusers import UNet2DModel
 from torch import nn
 from torch.nn import functional as F
+
+from casemix.modalities.imaging.conditioning import with_constant
 
 
 class PatchUNet(nn.Module):
@@ -25,7 +29,7 @@ class PatchUNet(nn.Module):
     def __init__(self, inputs: int, outputs: int, conditions: int, patch: int, width: int) -> None:
         super().__init__()
         self.patch = patch
-        self.unet = UNet2DModel(
+        self.unet: Any = UNet2DModel(  # its types are not resolved
             in_channels=inputs * patch**2 + 2,
             out_channels=outputs * patch**2,
             block_out_channels=(width, 2 * width),
@@ -39,7 +43,7 @@ class PatchUNet(nn.Module):
         )
         embedding = 4 * width  # the time embedding of UNet2DModel
         self.steer = nn.Sequential(
-            nn.Linear(conditions, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
+            nn.Linear(conditions + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
         nn.init.zeros_(self.unet.conv_out.weight)  # starts as "nothing to add"
         nn.init.zeros_(self.unet.conv_out.bias)
@@ -56,7 +60,9 @@ class PatchUNet(nn.Module):
         """
         patches = F.pixel_unshuffle(pictures, self.patch)  # (b, inputs * patch**2, gh, gw)
         grid = torch.cat([patches, _position(patches)], dim=1)
-        made = self.unet(grid, sigma * 1000, class_labels=self.steer(conditions)).sample
+        made = self.unet(
+            grid, sigma * 1000, class_labels=self.steer(with_constant(conditions))
+        ).sample
         return F.pixel_shuffle(made, self.patch)
 
 

@@ -97,8 +97,14 @@ class SeriesEmbedder:
             rocket, {k.removeprefix(prefix): v for k, v in named.items() if k.startswith(prefix)}
         )
         rocket.fitting = False
-        own = (named[k] for k in ("location", "scale"))
-        return cls(*own, about["gaps"], rocket.eval(), named["centre"], named["axes"])
+        return cls(
+            named["location"],
+            named["scale"],
+            about["gaps"],
+            rocket.eval(),
+            named["centre"],
+            named["axes"],
+        )
 
 
 def held(values: np.ndarray) -> np.ndarray:

@@ -72,9 +72,16 @@ class SeriesForm:
             data.schema,
         )
 
-    def samples(self, given: Conditions, values: np.ndarray) -> Samples:
-        """Return made values (n, t, c) as samples: orders repaired, ids as in ``given``."""
-        series = Series(repair(values, self.orders), self.step_seconds, self.channels)
+    def samples(self, given: Conditions, values: np.ndarray, *, repaired: bool = True) -> Samples:
+        """Return made values (n, t, c) as samples with the ids of ``given``.
+
+        Args:
+            given: one row per sample.
+            values: (n, t, c).
+            repaired: mend broken orders between channels; controls leave them as they are.
+        """
+        kept = repair(values, self.orders) if repaired else values
+        series = Series(kept, self.step_seconds, self.channels)
         empty = self.record_schema.empty(given.rows.index)
         own = {
             n: given.rows[n] if n in given.schema else empty[n] for n in self.record_schema.names

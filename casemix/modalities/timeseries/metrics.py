@@ -9,7 +9,6 @@ import numpy as np
 from casemix.core import seeding
 from casemix.core.metric import EvalData, Family, Goal, Metric, Score
 from casemix.core.samples import Samples
-from casemix.modalities.timeseries.data import Series
 from casemix.modalities.timeseries.ordering import find_orders
 
 _LAGS = (1, 2, 4, 8, 16)  # times

@@ -13,14 +13,14 @@ from casemix.modalities.timeseries import findings
 from casemix.modalities.timeseries.data import Series
 
 _KNOTS = 101
-#: From this many times on, the profile also holds the power in frequency bands.
-_SPECTRUM_FROM = 128
+#: From this many times on a series is a waveform: its rhythm and shape say more than its trend.
+WAVEFORM_FROM = 128
 _BANDS = 12
 
 
 @dataclass(frozen=True)
 class Profiler:
-    """Turns series into profiles: level, spread, trend and gaps per channel; rhythm if long.
+    """Turns series into profiles: level, spread, trend and gaps per channel; rhythm of waveforms.
 
     Args:
         quantiles: of each summary over the training series, (knots, k).
@@ -73,7 +73,7 @@ def summaries(series: Series) -> np.ndarray:
         findings.slope(series),
         findings.recorded_share(series),
     ]
-    if series.values.shape[1] >= _SPECTRUM_FROM:
+    if series.values.shape[1] >= WAVEFORM_FROM:
         parts.append(spectrum(series))
     return np.concatenate(parts, axis=1)
 

@@ -13,6 +13,8 @@ from scipy.special import ndtr, ndtri
 _MOST_LEVELS = 400
 #: Knots of the quantile function of a channel with more.
 _KNOTS = 401
+#: Shares are kept this far from 0 and 1, so that the outermost scores are finite (about 3.9).
+_EDGE = 5e-5
 
 
 @dataclass(frozen=True)
@@ -60,25 +62,33 @@ class NormalScores:
         return lower, upper
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Return the values of scores, float32 of the same shape (..., c).
+        """Return the values of scores, float32 of the same shape (..., c); NaN stays NaN.
 
         A channel that was never recorded comes out as NaN.
         """
         out = np.full(scores.shape, np.nan, dtype=np.float32)
-        for c, (values, shares) in enumerate(zip(self.values, self.shares, strict=True)):
-            if len(values) == 0:
-                continue
-            u = ndtr(scores[..., c].astype(np.float64))
-            if self.stairs[c]:
-                place = np.searchsorted(shares, u, side="left")
-                out[..., c] = values[np.minimum(place, len(values) - 1)]
-            else:
-                out[..., c] = on_grid(np.interp(u, shares, values), values[0], self.steps[c])
+        for c in range(len(self.values)):
+            known = ~np.isnan(scores[..., c])
+            if len(self.values[c]):
+                out[..., c][known] = self._decode_channel(c, scores[..., c][known])
         return out
+
+    def middle(self, c: int, scores: np.ndarray) -> np.ndarray:
+        """Return the middle of the interval in which each score of channel c lies."""
+        if len(self.values[c]) == 0:
+            return np.zeros_like(scores)
+        low, high = self._interval(c, self._decode_channel(c, scores))
+        return (0.5 * (ndtri(low) + ndtri(high))).astype(np.float32)
+
+    def _decode_channel(self, c: int, scores: np.ndarray) -> np.ndarray:
+        u, values = ndtr(scores.astype(np.float64)), self.values[c]
+        if self.stairs[c]:
+            place = np.searchsorted(self.shares[c], u, side="left")
+            return values[np.minimum(place, len(values) - 1)]
+        return on_grid(np.interp(u, self.shares[c], values), values[0], self.steps[c])
 
     def _interval(self, c: int, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, shares = self.values[c], self.shares[c]
-        edge = 0.25 / max(len(cells), 100)  # keeps the outermost scores finite
         if self.stairs[c]:
             place = np.clip(np.searchsorted(values, cells), 0, len(values) - 1)
             below = np.concatenate([[0.0], shares])[place]
@@ -86,7 +96,7 @@ class NormalScores:
         else:
             half = self.steps[c] / 2
             low, high = (np.interp(cells + d, values, shares) for d in (-half, half))
-        return np.clip(low, edge, 1 - 2 * edge), np.clip(high, 2 * edge, 1 - edge)
+        return np.clip(low, _EDGE, 1 - _EDGE), np.clip(high, _EDGE, 1 - _EDGE)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the maps as named arrays for an artifact."""
@@ -125,9 +135,10 @@ def resolution(values: np.ndarray) -> float:
     noise = 4 * np.finfo(np.float32).eps * np.abs(distinct).max()
     smallest = gaps[gaps > noise].min(initial=np.inf)
     # Finer than a ten-thousandth of the spread is not a grid that anybody would see.
-    if not np.isfinite(smallest) or smallest < 1e-4 * (distinct[-1] - distinct[0]):
+    if not np.isfinite(smallest) or smallest < 1e-4 * np.nanstd(values, dtype=np.float64):
         return 0.0
-    count = np.rint((distinct - distinct[0]) / smallest)
+    # Counted gap by gap: single precision would add up over the whole range.
+    count = np.concatenate([[0.0], np.cumsum(np.rint(gaps / smallest))])
     step = float(np.dot(count, distinct - distinct[0]) / np.dot(count, count))
     on = np.abs(distinct - distinct[0] - np.rint((distinct - distinct[0]) / step) * step)
     return float(f"{step:.6g}") if (on <= max(0.02 * step, noise)).all() else 0.0

@@ -102,23 +102,38 @@ def _subjects(spec: SubjectsSpec, source: Source) -> _Subjects:
         )
     place = "subjects.fields"
     frame, drop = typed_columns(spec.fields, rows, source.ledger, place)
-    extra = {}
-    if spec.group:
-        extra["group"] = known_keys(column(rows, spec.group, "subjects.group"), "subjects.group")
-    if spec.index_time:
-        extra["start"] = dates(column(rows, spec.index_time, "subjects.index_time"), "subjects")
     _note_disagreement(frame, ids, source.ledger, place)
-    frame = _first_known(frame.assign(**{f" {k}": v for k, v in extra.items()}), ids)
+    frame = _first_known(frame, ids)
     dropped = frame.index.isin(ids[drop])
     source.ledger.drop(place, dropped.sum(), len(frame), "a number outside its range")
-    everybody = frozenset(frame.index)
-    frame = frame[~dropped]
+    check_some(int((~dropped).sum()), place)
     return _Subjects(
-        frame[list(spec.fields)],
-        frame[" group"] if spec.group else None,
-        frame[" start"] if spec.index_time else None,
-        everybody,
+        frame[~dropped],
+        _groups(spec, rows, ids) if spec.group else None,
+        _starts(spec, rows, ids) if spec.index_time else None,
+        frozenset(frame.index),
     )
+
+
+def _groups(spec: SubjectsSpec, rows: pd.DataFrame, ids: pd.Series) -> pd.Series:
+    """Return the split group of each subject, indexed by subject id."""
+    groups = known_keys(column(rows, spec.group, "subjects.group"), "subjects.group")
+    of_subject = groups.groupby(ids.to_numpy(), sort=False)
+    several = of_subject.nunique()
+    if (several > 1).any():
+        raise problem(
+            "subjects.group",
+            "a subject belongs to several groups.",
+            given=list(several.index[several > 1][:5]),
+            next_step="Give these groups one name, so that a split cannot part them.",
+        )
+    return of_subject.first()
+
+
+def _starts(spec: SubjectsSpec, rows: pd.DataFrame, ids: pd.Series) -> pd.Series:
+    """Return the index time of each subject, indexed by subject id."""
+    place = "subjects.index_time"
+    return dates(column(rows, spec.index_time, place), place).groupby(ids.to_numpy()).first()
 
 
 def _first_known(frame: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from casemix.errors import did_you_mean
+from casemix.errors import MappingError, did_you_mean
 from casemix.recipes.mapping.fields import FieldSpec, plain
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.report import FieldCounts
@@ -52,8 +52,18 @@ def typed(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
 
 
 def cell_text(column: pd.Series) -> pd.Series:
-    """Return cells as text or None: 1.0 is ``1``, True is ``true``, dates in ISO form."""
-    positions, found = pd.factorize(column, use_na_sentinel=True)
+    """Return cells as text or None: 1.0 is ``1``, True is ``true``, dates in ISO form.
+
+    Raises:
+        MappingError: the column holds lists.
+    """
+    try:
+        positions, found = pd.factorize(column, use_na_sentinel=True)
+    except TypeError as error:
+        raise MappingError(
+            f"The column '{column.name}' holds lists, not single values.",
+            next_step="Read it as a field of kind codes, or with 'contains'.",
+        ) from error
     texts = np.array([*(plain(_python(v)) for v in found), None], dtype=object)
     return pd.Series(texts[positions], index=column.index, dtype=object)
 
@@ -87,6 +97,12 @@ def _python(value: object) -> object:
 
 
 def _numbers(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
+    if pd.api.types.is_datetime64_any_dtype(raw) or pd.api.types.is_timedelta64_dtype(raw):
+        raise problem(
+            place,
+            f"the column '{raw.name}' holds dates, not numbers.",
+            next_step="For a time between two dates name the later column under 'until'.",
+        )
     known = raw.notna().to_numpy()
     coded = known & _coded(raw, spec)
     numbers = _parsed(raw.mask(coded))

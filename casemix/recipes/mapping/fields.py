@@ -84,6 +84,7 @@ class FieldSpec:
         code_system: for codes.
         description: one plain sentence.
         column: the table's column, by default the field's name; codes may have several.
+        until: a date column: the value is the time from the (date) column to it, in `unit`.
         codes: read events with these codes instead of a column; ``*`` stands for any text.
         aggregate: how several events become one value, by default as the events block says;
             ``present`` (binary) says whether there was any.
@@ -104,6 +105,7 @@ class FieldSpec:
     code_system: str = ""
     description: str = ""
     column: tuple[str, ...] = ()
+    until: str = ""
     codes: tuple[str, ...] = ()
     aggregate: Aggregate | None = None
     missing: tuple[Cell, ...] = ()
@@ -164,6 +166,8 @@ def _check(spec: FieldSpec, place: str) -> None:
     rules = [
         (bool(spec.column) and bool(spec.codes), "give either 'column' or 'codes', not both."),
         (len(spec.column) > 1 and not codes, "only a field of kind codes has several columns."),
+        (bool(spec.until) and not numeric, "'until' needs kind numeric."),
+        (bool(spec.until) and bool(spec.codes), "'until' needs a column, not 'codes'."),
         (spec.convert is not None and not numeric, "only a numeric field can be converted."),
         (spec.outside != "missing" and spec.range is None, "'outside' needs a 'range'."),
         (bool(spec.split) and not (codes or spec.contains), "'split' needs kind codes."),

@@ -15,6 +15,8 @@ from casemix.errors import MappingError, did_you_mean
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.spec import TableSpec
 
+#: A cell that is one number; text that only holds such a number is left as it is.
+_DECIMAL_COMMA = r"^\s*([-+]?\d+),(\d+)\s*$"
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson")
 
 
@@ -112,7 +114,7 @@ def _read(path: Path, spec: TableSpec, place: str) -> pd.DataFrame:
         if suffix in (".csv", ".tsv"):
             return _read_csv(path, spec, "\t" if suffix == ".tsv" else ",")
         return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-    except (OSError, ValueError, pa.ArrowException, pd.errors.ParserError) as error:
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise _damaged(path, place, error) from error
 
 
@@ -126,10 +128,7 @@ def _read_csv(path: Path, spec: TableSpec, separator: str) -> pd.DataFrame:
         na_values=[""],
     )
     if spec.decimal == ",":
-        for name in frame.columns:
-            cells = frame[name].dropna()
-            if len(cells) and cells.str.fullmatch(r"\s*[-+]?\d+(,\d+)?\s*").all():
-                frame[name] = frame[name].str.replace(",", ".", regex=False)
+        frame = frame.replace({_DECIMAL_COMMA: r"\1.\2"}, regex=True)
     return frame
 
 

@@ -174,6 +174,10 @@ def _check_imaging(records: ImagingRecords, place: str) -> None:
             any(not raw.isdecimal() for raw in _raw_labels(records)),
             "mask_labels are written as pixel: label, such as {0: background, 255: lung}.",
         ),
+        (
+            records.window is not None and records.window[0] >= records.window[1],
+            "the window's black comes before its white.",
+        ),
         (records.size is not None and min(records.size) < 1, "a size is at least 1 pixel."),
     ]
     for broken, what in rules:

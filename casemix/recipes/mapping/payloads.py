@@ -34,6 +34,7 @@ from casemix.recipes.mapping.spec import (
     TextRecords,
 )
 from casemix.recipes.mapping.tables import Tables, column
+from casemix.recipes.mapping.times import between
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ def typed_columns(
 
 def _raw(name: str, spec: FieldSpec, rows: pd.DataFrame, place: str) -> pd.Series:
     found = [column(rows, c, f"{place}.column") for c in spec.column or (name,)]
+    if spec.until:
+        return between(found[0], column(rows, spec.until, f"{place}.until"), spec.unit, place)
     if len(found) == 1:
         return found[0]
     lists = [[cell for cell in cells if pd.notna(cell)] for cells in zip(*found, strict=True)]
@@ -212,12 +215,14 @@ def _paragraphs(cells: tuple[Any, ...]) -> list[str]:
 def _images(records: ImagingRecords, rows: pd.DataFrame, source: Source, place: str) -> Built:
     root, arrays = source.tables.root, source.arrays
     frames = [
-        PictureColumn.of(root, spec, arrays, rows, f"{place}.frames.{name}")
+        PictureColumn.of(root, spec, arrays, rows, f"{place}.frames.{name}", labels=False)
         for name, spec in records.frames.items()
     ]
     ordered = [n for n in records.frames if n in records.masks] or list(records.masks)
     masks = [
-        PictureColumn.of(root, records.masks[name], arrays, rows, f"{place}.masks.{name}")
+        PictureColumn.of(
+            root, records.masks[name], arrays, rows, f"{place}.masks.{name}", labels=True
+        )
         for name in ordered
     ]
     pixels, labels, kept = [], [], []

@@ -30,6 +30,7 @@ class PictureColumn:
         arrays: the array files.
         cells: file names, encoded bytes or array positions.
         place: where the mapping says so.
+        labels: the pictures are masks: a palette's numbers are kept, not its colours.
     """
 
     root: Path
@@ -37,14 +38,22 @@ class PictureColumn:
     arrays: ArrayFiles
     cells: pd.Series
     place: str
+    labels: bool
 
     @classmethod
     def of(
-        cls, root: Path, spec: PictureSpec, arrays: ArrayFiles, rows: pd.DataFrame, place: str
+        cls,
+        root: Path,
+        spec: PictureSpec,
+        arrays: ArrayFiles,
+        rows: pd.DataFrame,
+        place: str,
+        *,
+        labels: bool,
     ) -> PictureColumn:
         """Return the pictures of a table's rows."""
         name = spec.array.row if spec.array else spec.file or spec.bytes
-        return cls(root, spec, arrays, column(rows, name, place), place)
+        return cls(root, spec, arrays, column(rows, name, place), place, labels)
 
     def present(self, position: int) -> bool:
         """Return whether the record has a picture here."""
@@ -79,7 +88,8 @@ class PictureColumn:
         try:
             with Image.open(io.BytesIO(content)) as image:
                 image.load()
-                mixed = image.mode in ("P", "PA", "RGBA", "CMYK", "YCbCr")
+                mixed = image.mode in ("PA", "RGBA", "CMYK", "YCbCr")
+                mixed |= image.mode == "P" and not self.labels
                 return np.asarray(image.convert("RGB") if mixed else image)
         except _BROKEN as error:
             raise PayloadError(
@@ -162,7 +172,9 @@ def label_positions(pixels: np.ndarray, spec: ImagingRecords, place: str) -> np.
     """
     assert spec.mask_labels is not None
     meaning, names = spec.mask_labels.meaning, spec.mask_labels.names
-    grey = _grey(pixels) if pixels.ndim == 3 else pixels
+    grey = pixels if pixels.ndim == 2 else pixels[:, :, 0]
+    if pixels.ndim == 3 and (pixels != grey[:, :, None]).any():
+        raise problem(place, "a mask is coloured; labels are single numbers.")
     values = np.array([float(raw) for raw in meaning])
     found = np.unique(grey).astype(float)
     distance = np.abs(found[:, None] - values)  # (found, labels)

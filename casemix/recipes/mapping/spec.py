@@ -34,10 +34,11 @@ class TableSpec:
     Args:
         file: path below the root: .parquet, .csv, .tsv or .jsonl; ``*`` reads several files.
         separator: between the cells of a CSV file, by default a comma.
-        decimal: decimal mark of a CSV file.
+        decimal: decimal mark of a CSV file's numbers; a cell that is more than a number stays.
         encoding: of a CSV or JSON-lines file.
         where: comparisons that a row must meet: ``kind == 'cxr' and age >= 18``.
         match: column -> patterns, ``*`` for any text; the cell must match one of them.
+        dates: column -> how its dates are written, as in ``strptime``, where not in ISO form.
         require: columns that must not be missing.
         order_by: column to sort by before `distinct`.
         distinct: keep the first row of each combination of these columns.
@@ -50,6 +51,7 @@ class TableSpec:
     encoding: str = "utf-8"
     where: str = ""
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
     require: tuple[str, ...] = ()
     order_by: str = ""
     distinct: tuple[str, ...] = ()

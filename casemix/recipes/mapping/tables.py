@@ -19,6 +19,7 @@ from casemix.recipes.mapping.files import read_table
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.report import Ledger
 from casemix.recipes.mapping.spec import JoinSpec, TableSpec
+from casemix.recipes.mapping.times import dates
 
 #: Between the parts of a key; no cell of a table of text or numbers holds it.
 _SEPARATOR = "\x1f"
@@ -57,6 +58,9 @@ class Tables:
     def _build(self, name: str) -> pd.DataFrame:
         spec, place = self.specs[name], f"tables.{name}"
         frame = read_table(self.root, spec, f"{place}.file")
+        for written, spelling in spec.dates.items():
+            where = f"{place}.dates.{written}"
+            frame[written] = dates(column(frame, written, where), where, spelling)
         for i, other in enumerate(spec.join):
             frame = _joined(frame, self[other.table], other, f"{place}.join.{i}")
         return _filtered(frame, spec, place, self.ledger)

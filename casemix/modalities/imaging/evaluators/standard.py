@@ -14,7 +14,7 @@ from casemix.core.fields import Schema
 from casemix.core.metric import Metric
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
-from casemix.modalities.imaging import embed
+from casemix.modalities.imaging.embed import NAME, Embedder
 from casemix.modalities.imaging.findings import findings, findings_schema
 from casemix.modalities.imaging.metrics import METRICS
 
@@ -25,11 +25,11 @@ class Standard(Evaluator):
     """The default evaluator of pictures, with or without masks."""
 
     modality = "imaging"
-    embedder = embed.NAME
+    embedder = NAME
 
     def __init__(self) -> None:
         self._schema = Schema()
-        self._embedder: embed.Embedder | None = None
+        self._embedder: Embedder | None = None
 
     def fit(self, train: Samples, *, seed: int) -> Self:
         """Fit the embedder, and keep the findings that any of these pictures has.
@@ -39,7 +39,7 @@ class Standard(Evaluator):
         possible = findings_schema(train.payload.layout)
         found = findings(train, possible)
         self._schema = possible.pick(n for n in possible.names if found[n].notna().any())
-        self._embedder = embed.Embedder.fit(train.payload)
+        self._embedder = Embedder.fit(train.payload)
         return self
 
     @property
@@ -76,10 +76,10 @@ class Standard(Evaluator):
         saved = artifact.reading(folder, _KIND)
         evaluator = cls()
         evaluator._schema = Schema.from_json(saved.json("findings")["schema"])
-        evaluator._embedder = embed.Embedder.from_arrays(saved.arrays("embedder"))
+        evaluator._embedder = Embedder.from_arrays(saved.arrays("embedder"))
         return evaluator
 
-    def _fitted(self) -> embed.Embedder:
+    def _fitted(self) -> Embedder:
         if self._embedder is None:
             raise EvaluationError("The evaluator is not fitted.", next_step="Call fit, or load.")
         return self._embedder

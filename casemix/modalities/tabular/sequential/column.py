@@ -29,15 +29,18 @@ class Grid:
         origin: any value on the grid.
         step: distance of neighbours; 0 = no common resolution.
         decimals: recorded decimals.
+        least: 0 for a quantity that was never negative, else minus infinity.
     """
 
     origin: float = 0.0
     step: float = 0.0
     decimals: int = 0
+    least: float = -math.inf
 
     @classmethod
     def fit(cls, values: np.ndarray) -> Grid:
         """Learn the coarsest grid that holds all values, (n,), finite."""
+        least = 0.0 if values.min() >= 0 else -math.inf
         for decimals in range(_MOST_DECIMALS + 1):
             scaled = values * 10.0**decimals
             if np.abs(scaled).max(initial=0.0) > 2.0**53:
@@ -45,15 +48,15 @@ class Grid:
             if np.array_equal(np.round(values, decimals), values):
                 whole = np.round(scaled).astype(np.int64)
                 step = int(np.gcd.reduce(np.abs(whole - whole.min())))
-                return cls(float(values.min()), step / 10.0**decimals, decimals)
-        return cls()
+                return cls(float(values.min()), step / 10.0**decimals, decimals, least)
+        return cls(least=least)
 
     def snap(self, values: np.ndarray) -> np.ndarray:
-        """Return the nearest values on the grid."""
+        """Return the nearest values on the grid, none below ``least``."""
         if self.step == 0.0:
-            return values
+            return np.maximum(values, self.least)
         steps = np.round((values - self.origin) / self.step)
-        return np.round(self.origin + steps * self.step, self.decimals)
+        return np.maximum(np.round(self.origin + steps * self.step, self.decimals), self.least)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from casemix.core.fields import Field, Schema
 from casemix.core.metric import Metric
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
-from casemix.modalities.timeseries import embed, findings
+from casemix.modalities.timeseries import findings
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.embed import NAME, SeriesEmbedder
 from casemix.modalities.timeseries.metrics import METRICS
 
 _NAME = "timeseries/standard"
@@ -29,11 +30,11 @@ class Standard(Evaluator):
     """
 
     modality: ClassVar[str] = "timeseries"
-    embedder: ClassVar[str] = embed.NAME
+    embedder: ClassVar[str] = NAME
 
     def __init__(self) -> None:
         self._channels: tuple[Field, ...] = ()
-        self._embedder: embed.SeriesEmbedder | None = None
+        self._embedder: SeriesEmbedder | None = None
 
     def fit(self, train: Samples, *, seed: int) -> Self:
         """See `Evaluator.fit`."""
@@ -41,7 +42,7 @@ class Standard(Evaluator):
             raise EvaluationError("The embedder needs at least two series.", given=len(train))
         series: Series = train.payload
         self._channels = series.channels
-        self._embedder = embed.SeriesEmbedder.fit(series, seed=seed)
+        self._embedder = SeriesEmbedder.fit(series, seed=seed)
         return self
 
     @property
@@ -77,12 +78,10 @@ class Standard(Evaluator):
         about = saved.json("evaluator")
         evaluator = cls()
         evaluator._channels = Schema.from_json(about["channels"]).fields
-        evaluator._embedder = embed.SeriesEmbedder.restore(
-            about["embedder"], saved.arrays("embedder")
-        )
+        evaluator._embedder = SeriesEmbedder.restore(about["embedder"], saved.arrays("embedder"))
         return evaluator
 
-    def _fitted(self) -> embed.SeriesEmbedder:
+    def _fitted(self) -> SeriesEmbedder:
         if self._embedder is None:
             raise EvaluationError(
                 f"{_NAME} was not fitted.", next_step="Call fit, or load a saved evaluator."

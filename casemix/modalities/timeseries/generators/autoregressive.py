@@ -116,7 +116,7 @@ class Autoregressive(Generator):
         with (progress or Progress()).step("series", len(ids)) as bar, torch.inference_mode():
             for positions, used in fixed_batches(len(ids), self.config.batch):
                 noise = _Noise.of(seed, [ids[i] for i in positions], values.shape[1:])
-                drawn = _draw(self._net, torch.from_numpy(contexts[positions]), noise)
+                drawn = _draw(self._net, self._scores, torch.from_numpy(contexts[positions]), noise)
                 values[positions[:used]] = self._scores.decode(drawn)[:used]
                 bar.advance(used)
         return form.samples(given, values)
@@ -190,10 +190,12 @@ class _Loss:
         where, rows = positions.device, positions.cpu()
         u = torch.rand(self.lower[rows].shape, generator=noise)
         seen = self.seen[rows].to(where)
-        scores = torch.lerp(self.lower[rows], self.upper[rows], u).to(where) * seen
+        lower, upper = self.lower[rows].to(where), self.upper[rows].to(where)
         context = self.context[rows]
         context = context + self.jitter * torch.randn(context.shape, generator=noise)
-        logits, mixtures = model(scores, seen, context.to(where))
+        # The network reads the middle of each interval and is judged anywhere in it.
+        logits, mixtures = model(0.5 * (lower + upper), seen, context.to(where))
+        scores = torch.lerp(lower, upper, u.to(where))
         of_seen = F.binary_cross_entropy_with_logits(logits, seen)
         of_scores = (mixture_nll(mixtures, scores) * seen).sum() / seen.sum().clamp(min=1)
         return of_seen + of_scores
@@ -218,7 +220,9 @@ class _Noise:
         return cls(*(torch.from_numpy(a.reshape(-1, *shape).astype(np.float32)) for a in flat))
 
 
-def _draw(net: RecurrentSeries, context: torch.Tensor, noise: _Noise) -> np.ndarray:
+def _draw(
+    net: RecurrentSeries, scale: NormalScores, context: torch.Tensor, noise: _Noise
+) -> np.ndarray:
     """Return scores (b, t, c), NaN where nothing is recorded."""
     b, times, c = noise.seen.shape
     past = Past(torch.zeros(b, 1, c), torch.zeros(b, 1, c), torch.zeros(b, 1, c))
@@ -232,7 +236,8 @@ def _draw(net: RecurrentSeries, context: torch.Tensor, noise: _Noise) -> np.ndar
         for j in range(c):
             mixture = net.mixtures(state, scores, seen, past.last)[..., j, :]
             choice, normal = noise.choice[:, t : t + 1, j], noise.score[:, t : t + 1, j]
-            scores[..., j] = mixture_draw(mixture, choice, normal) * seen[..., j]
+            drawn = mixture_draw(mixture, choice, normal)
+            scores[..., j] = torch.from_numpy(scale.middle(j, drawn.numpy())) * seen[..., j]
         made.append(torch.where(seen > 0, scores, torch.nan))
         age = torch.where(seen > 0, 0.0, torch.expm1(past.age) + 1)
         past = Past(torch.where(seen > 0, scores, past.last), torch.log1p(age), seen)

@@ -19,7 +19,7 @@ from casemix.core.samples import Samples
 
 SCRIPT = "<script>document.title='broken'</script>"
 CLOSING = "</script></style></article>"
-IMAGE = "\"><img src=x onerror=\"document.title='broken'\">"
+IMAGE = '"><img src=x onerror="document.title=\'broken\'">'
 TEMPLATE = "{{ 7 * 7 }} ${alert(1)} &amp; \u2028\u2029 'quoted'"
 STRINGS = (SCRIPT, CLOSING, IMAGE, TEMPLATE)
 
@@ -106,7 +106,10 @@ def _image(rng):
 
 def _labs(rng, i):
     sodium = None if i % 5 == 0 else round(float(rng.normal(140, 3)), 1)
-    return {"type": "table", "rows": [["sodium", sodium, "mmol/L"], [SCRIPT, STRINGS[i % 4], IMAGE]]}
+    return {
+        "type": "table",
+        "rows": [["sodium", sodium, "mmol/L"], [SCRIPT, STRINGS[i % 4], IMAGE]],
+    }
 
 
 def _note(i):
@@ -183,7 +186,12 @@ _METRICS = {
     "chain": {"order": ["imaging", "text"], "reads": {"text": ["imaging"]}, "linked": {}},
     "facts": {"stated": 120, "right": score(0.99)},
     "verdicts": [
-        {"name": "imaging: hard to tell", "verdict": "pass", "threshold": "at most 0.1", "value": 0.02},
+        {
+            "name": "imaging: hard to tell",
+            "verdict": "pass",
+            "threshold": "at most 0.1",
+            "value": 0.02,
+        },
         {"name": f"text {SCRIPT}", "verdict": "fail", "threshold": IMAGE, "value": 0.4},
         {"name": "text: useful", "verdict": "caution", "threshold": "0.05", "value": -0.07},
         {"name": "link", "verdict": "undefined", "threshold": "0.3", "value": None},

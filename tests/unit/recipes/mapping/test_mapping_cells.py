@@ -136,3 +136,13 @@ def test_a_field_without_any_known_value_is_reported():
 def test_keys_that_contradict_each_other_are_refused(keys, message):
     with pytest.raises(MappingError, match=rf"fields\.x.*{message}"):
         spec(**keys)
+
+
+def test_dates_do_not_pass_for_numbers():
+    with pytest.raises(MappingError, match="holds dates, not numbers"):
+        typed(pd.Series(pd.to_datetime(["2020-01-01"]), name="born"), spec(kind="numeric"), "x")
+
+
+def test_lists_do_not_pass_for_levels():
+    with pytest.raises(MappingError, match="'c' holds lists"):
+        typed(pd.Series([["a"], ["b"]], name="c"), spec(kind="categorical", levels=["a"]), "x")

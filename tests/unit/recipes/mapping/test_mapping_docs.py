@@ -36,12 +36,13 @@ def test_the_worked_example_gives_its_report(blocks, tmp_path):
     assert "\n".join(report.lines()) == blocks["report"].rstrip()
     assert cohort["tabular"].payload.frame["creatinine"].round(2).tolist()[0] == 1.10
     assert cohort["text"].payload.texts[0] == "No effusion.\nNormal chest."
+    assert cohort.subjects["age"].round(1).tolist() == [63.8, 71.3, 44.7, 58.2]
     assert cohort.groups.nunique() == 3
 
 
 def test_the_page_explains_every_key_of_a_field():
     text = PAGE.read_text(encoding="utf-8")
     keys = list(FieldSpec.__dataclass_fields__)
-    assert len(keys) == 15
+    assert len(keys) == 16
     for key in keys:
         assert f"`{key}`" in text, key

@@ -113,6 +113,42 @@ def test_ambiguous_dates_are_refused(imported, root):
         imported({"samples/tabular/time": time})
 
 
+def test_dates_are_read_as_they_are_said_to_be_written(imported, root):
+    (root / "patients.csv").write_text(
+        "id,age,sex,born,in\n007,63,0,01.04.1990,2020-04-01\n008,5,1,,2020-02-01\n009,4,0,x,2020-03-01\n"
+    )
+    since = {"kind": "numeric", "unit": "a", "column": "born", "until": "in", "range": [0, 110]}
+    with pytest.raises(MappingError, match=r"cells are not dates.*dates: \{born: "):
+        imported({"subjects/fields/age": since})
+    spelled = {"tables/patients/dates": {"born": "%d.%m.%Y"}}
+    with pytest.raises(MappingError, match=r"tables\.patients\.dates\.born: 1 cells.*'x'"):
+        imported(spelled)
+    text = (root / "patients.csv").read_text()
+    (root / "patients.csv").write_text(text.replace(",x,", ",,"))
+    cohort, _ = imported(spelled)
+    assert cohort.subjects["age"].round(1).fillna(-1).tolist() == [30.0, -1.0, -1.0]
+
+
+def test_numbers_do_not_pass_for_dates_nor_dates_for_numbers(imported, root):
+    since = {"column": "day", "unit": "date", "since": "first_record"}
+    with pytest.raises(MappingError, match="'day' holds numbers, not dates"):
+        imported({"samples/tabular/time": since})
+    visits = pd.read_parquet(root / "visits.parquet")
+    visits["day"] = pd.Timestamp("2020-01-01")
+    visits.to_parquet(root / "visits.parquet")
+    with pytest.raises(MappingError, match="'day' holds dates: say 'unit: date'"):
+        imported({"samples/tabular/time": {"column": "day", "unit": "d"}})
+
+
+def test_a_subject_in_two_groups_is_an_error(imported, root):
+    (root / "patients.csv").write_text(
+        "id,age,sex,site\n007,5,0,a\n007,5,0,b\n008,5,1,a\n009,4,0,a\n"
+    )
+    changes = {"subjects/group": "site", "subjects/repeated": "first", "samples/timeseries": None}
+    with pytest.raises(MappingError, match=r"subjects\.group: a subject belongs.*007"):
+        imported(changes)
+
+
 def test_pictures_are_padded_or_cropped_to_size(imported):
     padded = imported()[0]["imaging"].payload.pixels
     assert padded.shape == (3, 1, 8, 8)
@@ -150,6 +186,23 @@ def test_masks_may_be_missing_and_map_to_labels(imported, root):
         imported({"samples/imaging/mask_labels": {0: "background", 254: "lung"}})
     soft = imported({"samples/imaging/soft_masks": True})[0]["imaging"].payload
     np.testing.assert_array_equal(soft.masks, images.masks)
+
+
+def test_a_mask_keeps_the_numbers_of_its_palette(imported, root):
+    mask = Image.fromarray(np.repeat(np.array([0, 2], dtype=np.uint8), 32).reshape(8, 8))
+    palette = mask.convert("P")
+    palette.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    palette.save(root / "png" / "m.png")
+    (root / "pictures.csv").write_text("picture,id,file,mask\n1,007,a.png,m.png\n")
+    changes = {
+        "samples/imaging/masks": {"view": {"file": "mask", "folder": "png"}},
+        "samples/imaging/mask_labels": {0: "background", 1: "liver", 2: "spleen"},
+    }
+    images = imported(changes)[0]["imaging"].payload
+    assert np.unique(images.masks).tolist() == [0, 2]
+    palette.convert("RGB").save(root / "png" / "m.png")
+    with pytest.raises(MappingError, match="a mask is coloured"):
+        imported()
 
 
 def test_arrays_give_frames_by_row(imported, root):

@@ -1,0 +1,67 @@
+"""Series without gaps and back: filled values, and what was recorded as channels of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.embed import held
+from casemix.modalities.timeseries.profile import WAVEFORM_FROM
+from casemix.modalities.timeseries.scaling import NormalScores
+from casemix.modalities.timeseries.waveform_scale import WaveformScale
+
+
+@dataclass(frozen=True)
+class FilledCoder:
+    """Scaled values with gaps filled, then one channel of +-1 for each channel that has gaps.
+
+    Args:
+        scale: normal scores, or standard deviations for waveforms.
+        gappy: channels with gaps in training, int (g,).
+    """
+
+    scale: NormalScores | WaveformScale
+    gappy: np.ndarray
+
+    @classmethod
+    def fit(cls, series: Series) -> Self:
+        """Learn scales and which channels have gaps."""
+        waves = series.values.shape[1] >= WAVEFORM_FROM
+        scale = (WaveformScale if waves else NormalScores).fit(series.values)
+        return cls(scale, np.flatnonzero((~series.recorded).any(axis=(0, 1))))
+
+    def encode(self, series: Series, place: float) -> np.ndarray:
+        """Return series without gaps, float32 (n, t, c + g).
+
+        Args:
+            series: with gaps.
+            place: where in its recorded interval a value is put, 0 to 1.
+        """
+        lower, upper = self.scale.encode(series.values)
+        scaled = held(np.where(series.recorded, lower + place * (upper - lower), np.nan))
+        marks = np.where(series.recorded[:, :, self.gappy], 1.0, -1.0)
+        return np.concatenate([scaled, marks], axis=2).astype(np.float32)
+
+    def decode(self, filled: np.ndarray) -> np.ndarray:
+        """Return recorded values, float32 (n, t, c); NaN where the mark is below 0."""
+        count = filled.shape[2] - len(self.gappy)
+        values = self.scale.decode(filled[:, :, :count])
+        absent = filled[:, :, count:] < 0
+        for k, c in enumerate(self.gappy):
+            values[:, :, c][absent[:, :, k]] = np.nan
+        return values
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the coder as named arrays for an artifact."""
+        return self.scale.arrays() | {"filled.gappy": self.gappy}
+
+    @classmethod
+    def from_arrays(cls, named: Mapping[str, np.ndarray]) -> Self:
+        """Rebuild what `arrays` returned."""
+        waves = "wave.scale" in named
+        scale = (WaveformScale if waves else NormalScores).from_arrays(named)
+        return cls(scale, named["filled.gappy"])
