@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ import pyarrow as pa
 
 from casemix.core.fields import Schema
 from casemix.errors import CohortError, did_you_mean
+
+if TYPE_CHECKING:
+    from casemix.core.conditions import Conditions
 
 #: Index columns that every modality has; record-level fields follow them.
 KEYS = ("subject_id", "time")
@@ -109,6 +112,19 @@ class Samples:
         """Return the samples that belong to these subjects, in their present order."""
         wanted = set(subject_ids)
         return self.take(np.flatnonzero([s in wanted for s in self.subject_ids]))
+
+    @classmethod
+    def answering(cls, modality: str, given: Conditions, payload: Any, schema: Schema) -> Samples:
+        """Return the samples that a generator made for these conditions.
+
+        Ids, subjects and times are those of ``given``; so are the record-level fields of
+        ``schema`` that it has, and the others are missing.
+        """
+        own = [n for n in schema.names if n in given.schema]
+        rest = [n for n in schema.names if n not in own]
+        blank = schema.pick(rest).empty(given.rows.index)
+        index = pd.concat([given.rows[[*KEYS, *own]], blank], axis=1)[[*KEYS, *schema.names]]
+        return cls(modality, index, payload, schema)
 
     @classmethod
     def concat(cls, parts: Sequence[Samples]) -> Samples:

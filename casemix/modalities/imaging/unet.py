@@ -45,8 +45,8 @@ class PatchUNet(nn.Module):
         self.steer = nn.Sequential(
             nn.Linear(conditions + 1, embedding), nn.SiLU(), nn.Linear(embedding, embedding)
         )
-        nn.init.zeros_(self.unet.conv_out.weight)  # starts as "nothing to add"
-        nn.init.zeros_(self.unet.conv_out.bias)
+        for parameter in self.get_submodule("unet.conv_out").parameters():
+            nn.init.zeros_(parameter)  # starts as "nothing to add"
 
     def forward(
         self, pictures: torch.Tensor, sigma: torch.Tensor, conditions: torch.Tensor

@@ -1,4 +1,4 @@
-"""The language model under `text/causal_lm`: built on the spot, or loaded and given a LoRA adapter."""
+"""The model under `text/causal_lm`: built on the spot, or loaded and given a LoRA adapter."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _batch(
 def _draw(logits: torch.Tensor, u: torch.Tensor, top_p: float, pad: int) -> torch.Tensor:
     """Return one token per row, (b,), from the smallest set that holds ``top_p``."""
     logits[:, pad] = -torch.inf
-    share, order = logits.softmax(-1).sort(-1, descending=True, stable=True)
+    share, order = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
     before = share.cumsum(-1) - share
     share = share.masked_fill(before >= top_p, 0.0)
     reached = share.cumsum(-1) >= u[:, None] * share.sum(-1, keepdim=True)

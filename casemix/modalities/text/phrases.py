@@ -20,7 +20,7 @@ _LONGEST = 4  # words of a phrase
 _LEAST_NOTES = 5
 _CERTAINTY = -18.0  # log probability that a phrase kept to one level by chance
 _WIDEST = 0.6  # share of all patients inside a threshold phrase's interval
-_COVERED = 0.5  # share of the patients inside the interval whose notes have the phrase
+_COVERED = 0.75  # share of the patients inside the interval whose notes have the phrase
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,17 @@ def grams(sentence: str) -> set[Gram]:
     >>> ("^", "no", "htn") in grams("No HTN.")
     True
     """
-    spoken = [START, *(w for w in words(sentence) if w[0].isalnum() or w == "#"), END]
+    spoken = [START, *_spoken(sentence), END]
     runs = (
         tuple(spoken[i : i + size])
         for size in range(1, _LONGEST + 1)
         for i in range(len(spoken) - size + 1)
     )
     return {run for run in runs if set(run) - {START, END, "#"}}
+
+
+def _spoken(text: str) -> Gram:
+    return tuple(w for w in words(text) if w[0].isalnum() or w == "#")
 
 
 def note_grams(note: str) -> set[Gram]:
@@ -150,7 +154,7 @@ def lexicon_phrases(
 ) -> list[LevelPhrase]:
     """Return a user's own phrases: field -> level -> wordings."""
     return [
-        LevelPhrase(tuple(words(wording)), field, level)
+        LevelPhrase(_spoken(wording), field, level)
         for field, levels in lexicon.items()
         for level, wordings in levels.items()
         for wording in wordings

@@ -99,7 +99,9 @@ class Slots:
 
     def fill(self, template: str, values: np.ndarray) -> str:
         """Return the note of a template: each mark replaced by its slot's value."""
-        return MARK.sub(lambda m: self.slots[int(m.group(1))].write(values[int(m.group(1))]), template)
+        return MARK.sub(
+            lambda m: self.slots[int(m.group(1))].write(values[int(m.group(1))]), template
+        )
 
     def sourced(self, given: Conditions) -> np.ndarray:
         """Return the values that the conditions give, (n, k); NaN = none."""

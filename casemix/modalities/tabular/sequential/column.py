@@ -16,7 +16,7 @@ from casemix.modalities.tabular.normal_score import NormalScore
 #: Codes of `Column.states`; an atom or level k has the code ``ATOM + k``.
 MISSING, CONTINUOUS, ATOM = 0, 1, 2
 
-_COMMON_SHARE = 0.01  # a number that this share of the rows has is an atom ...
+_COMMON_SHARE = 0.002  # a number that this share of the rows has is an atom ...
 _COMMON_COUNT = 20  # ... if at least this many rows have it
 _MOST_DECIMALS = 8
 

@@ -21,7 +21,7 @@ from casemix.core.fields import Kind, Schema
 from casemix.core.files import checksums, verify
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
-from casemix.core.samples import KEYS, Samples
+from casemix.core.samples import Samples
 from casemix.core.seeding import child
 from casemix.core.training import TrainConfig, device, train
 from casemix.errors import FitError
@@ -175,7 +175,7 @@ class CausalLM(Generator):
             notes = tokenizer(batch["note"], add_special_tokens=False)["input_ids"]
             return {
                 "prompt_ids": tokenizer(batch["prompt"], add_special_tokens=False)["input_ids"],
-                "note_ids": [n[: most - 1] + [tokenizer.eos_token_id] for n in notes],
+                "note_ids": [[*n[: most - 1], tokenizer.eos_token_id] for n in notes],
             }
 
         whole = {"prompt": [self._prompt(p) for p in prompts], "note": list(bare)}
@@ -196,12 +196,7 @@ class CausalLM(Generator):
         values = self.realiser.slots.values(given, seed=child(seed, "slots"))
         drafts = self._drafts(given, values, seed, progress or Progress())
         notes, _ = self.realiser.finish(drafts, given, values, seed=child(seed, "repair"))
-        own = [n for n in self.record_schema.names if n in given.schema]
-        index = given.rows[[*KEYS, *own]]
-        for name in self.record_schema.names:
-            if name not in own:
-                index = index.assign(**{name: self.record_schema.empty(index.index)[name]})
-        return Samples("text", index, Notes(tuple(notes)), self.record_schema)
+        return Samples.answering("text", given, Notes(tuple(notes)), self.record_schema)
 
     def _drafts(
         self, given: Conditions, values: np.ndarray, seed: int, progress: Progress
