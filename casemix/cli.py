@@ -142,14 +142,13 @@ def fit(
 
     Example: casemix fit tabular/trees --data phantom --out models/labs
     """
-    from casemix.core.cohort import Cohort
     from casemix.core.progress import terminal
     from casemix.recipes import single
 
     with terminal() as progress:
         fitted = single.fit(
             method,
-            Cohort.load(data),
+            data,
             fields=given,
             seed=seed,
             changes=settings or [],

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from casemix import __version__
 from casemix.core import registry, seeding
 from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
@@ -105,6 +106,7 @@ def evaluate(
         bar.advance()
     result = {
         "format": FORMAT,
+        "casemix": __version__,
         "protocol": _protocol(trio, seed, target, judged),
         "provenance": {name: str(c.provenance) for name, c in trio.parts().items()},
         "modalities": {m: {"metrics": j["metrics"]} for m, j in judged.items()},

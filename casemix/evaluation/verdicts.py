@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from casemix.core.metric import Family
+
 _PASS, _CAUTION, _FAIL, _UNDEFINED = "pass", "caution", "fail", "undefined"
 
 
@@ -24,12 +26,14 @@ def _of_modality(modality: str, scores: Mapping[str, Any]) -> Iterator[dict[str,
     c2st, utility = scores.get("c2st_auc", {}), scores.get("utility", {})
     yield _verdict(
         f"{modality}: hard to tell from real",
+        Family.FIDELITY,
         _falling(_above(c2st), 0.1, 0.25),
         "boosted-tree C2ST AUC at most 0.10 (caution: 0.25) above the real-real ceiling",
         c2st.get("value"),
     )
     yield _verdict(
         f"{modality}: useful for training",
+        Family.UTILITY,
         _falling(_below(utility), 0.05, 0.15),
         "utility on real subjects at most 0.05 (caution: 0.15) below that of as many real records",
         utility.get("value"),
@@ -39,16 +43,13 @@ def _of_modality(modality: str, scores: Mapping[str, Any]) -> Iterator[dict[str,
 
 
 def _copying(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
-    ratio, details = score.get("value"), score.get("details", {})
-    copies = details.get("exact_copies")
+    ratio, copies = score.get("value"), score.get("details", {}).get("exact_copies")
+    verdict = _UNDEFINED
+    if ratio is not None and copies is not None:
+        verdict = _PASS if ratio >= 0.75 else _CAUTION
+        verdict = _FAIL if copies > 0.005 or ratio < 0.5 else verdict
     threshold = "nearest-record ratio at least 0.75 (caution: 0.5), at most 0.5 % exact copies"
-    if ratio is None or copies is None:
-        return _verdict(f"{modality}: not copied", _UNDEFINED, threshold, ratio)
-    if copies > 0.005 or ratio < 0.5:
-        return _verdict(f"{modality}: not copied", _FAIL, threshold, ratio)
-    return _verdict(
-        f"{modality}: not copied", _PASS if ratio >= 0.75 else _CAUTION, threshold, ratio
-    )
+    return _verdict(f"{modality}: not copied", Family.PRIVACY, verdict, threshold, ratio)
 
 
 def _membership(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,6 +60,7 @@ def _membership(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
         verdict = _FAIL if value > 0.65 and interval[0] > 0.5 else verdict
     return _verdict(
         f"{modality}: this attack finds no members",
+        Family.PRIVACY,
         verdict,
         "DOMIAS AUC at most 0.55 or its interval reaches 0.5 (fail: above 0.65); one attack "
         "among many, and no proof of privacy",
@@ -68,7 +70,9 @@ def _membership(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_links(pairs: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     for pair in pairs:
-        score = pair.get("patient_link", {})
+        if "patient_link" not in pair:  # the context cannot be linked beyond the context
+            continue
+        score = pair["patient_link"]
         value, interval = score.get("value"), score.get("interval")
         verdict = _UNDEFINED
         if value is not None and interval is not None:
@@ -76,6 +80,7 @@ def _of_links(pairs: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             verdict = _FAIL if interval[1] < 0.3 and interval[0] <= 0 else verdict
         yield _verdict(
             f"{pair['a']} and {pair['b']} belong to one patient",
+            Family.LINKAGE,
             verdict,
             "patient_link at least 0.3 with its interval above 0 (fail: interval reaches 0 and "
             "stays below 0.3)",
@@ -99,5 +104,13 @@ def _falling(gap: float | None, good: float, bearable: float) -> str:
     return _PASS if gap <= good else _CAUTION if gap <= bearable else _FAIL
 
 
-def _verdict(name: str, verdict: str, threshold: str, value: float | None) -> dict[str, Any]:
-    return {"name": name, "verdict": verdict, "threshold": threshold, "value": value}
+def _verdict(
+    name: str, family: Family, verdict: str, threshold: str, value: float | None
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "family": str(family),
+        "verdict": verdict,
+        "threshold": threshold,
+        "value": value,
+    }

@@ -60,14 +60,23 @@ def make_patients(
 
     made = folder.once("synthetic", "sample patients", sample)
     synthetic = Cohort.load(made)
-    linked = {m: list(r) for m, r in chain.linked.items()}
     seed, target = child(request.seed, "evaluate"), request.settings["target"]
-    judge(folder, train, holdout, synthetic, seed=seed, target=target, chain=linked)
+    judge(folder, train, holdout, synthetic, seed=seed, target=target, chain=_about(chain))
     folder.finish()
     console.print(f"\nReport:         {request.out / 'report.html'}")
     console.print(f"Patient viewer: {request.out / 'patients.html'}")
     console.print(f"Cohort:         {request.out / 'synthetic'} [dim](synthetic)[/]")
     return folder, synthetic
+
+
+def _about(chain: LinkedModel) -> dict[str, Any]:
+    reads, linked = chain.reads, chain.linked
+    return {
+        "order": list(chain.order),
+        "reads": {m: list(reads[m]) for m in chain.order},
+        "linked": {m: list(linked[m]) for m in chain.order},
+        "methods": {m: registry.name_of(type(g)) for m, g in chain.fitted.items()},
+    }
 
 
 def linked_model(settings: Mapping[str, Any], cohort: Cohort, *, tiny: bool) -> LinkedModel:

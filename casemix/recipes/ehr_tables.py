@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,10 @@ def read_table_or_cohort(path: Path) -> Cohort:
     """
     if path.is_dir():
         return Cohort.load(path)
-    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
+        ".csv": pd.read_csv,
+        ".parquet": pd.read_parquet,
+    }
     if path.suffix not in readers:
         raise RunError(f"{path} is not a table.", given=path.suffix, allowed=sorted(readers))
     return table_cohort(readers[path.suffix](path), name=path.stem)
@@ -82,9 +86,9 @@ def infer_field(name: str, column: pd.Series) -> Field | None:
         return None if whole else Field(name, Kind.NUMERIC, range=bounds)
     if len(values) > _MOST_LEVELS:
         return None
-    if number and all(float(v).is_integer() for v in values):
-        values = [int(v) for v in values]
-    levels = tuple(str(v) for v in sorted(values, key=lambda v: (str(type(v)), v)))
+    whole_numbers = number and all(float(v).is_integer() for v in values)
+    named = [int(v) for v in values] if whole_numbers else list(values)
+    levels = tuple(str(v) for v in sorted(named, key=lambda v: (str(type(v)), v)))
     kind = Kind.BINARY if len(levels) == 2 else Kind.CATEGORICAL
     return Field(name, kind, levels=levels)
 

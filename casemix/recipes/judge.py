@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from casemix.core.cohort import Cohort
 from casemix.core.files import atomic_json, atomic_text, read_json
@@ -18,7 +19,7 @@ def judge(
     *,
     seed: int,
     target: str = "",
-    chain: Mapping[str, Sequence[str]] | None = None,
+    chain: Mapping[str, Any] | None = None,
     links_only: bool = False,
 ) -> None:
     """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
@@ -30,7 +31,7 @@ def judge(
         synthetic: the cohort under test.
         seed: seed of the evaluation.
         target: see `casemix.evaluation.protocol.evaluate`.
-        chain: which links were learnt from linked data, for the report.
+        chain: order, reads and which links were learnt from linked data, for the report.
         links_only: measure linkage alone.
     """
 
@@ -46,7 +47,7 @@ def judge(
             links_only=links_only,
             progress=folder.progress,
         )
-        atomic_json(draft, result | ({"chain": {"linked": dict(chain)}} if chain else {}))
+        atomic_json(draft, result | ({"chain": dict(chain)} if chain else {}))
 
     measured = folder.once("metrics.json", "evaluate", measure)
     metrics = read_json(measured)

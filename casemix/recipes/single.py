@@ -69,15 +69,16 @@ class Single:
 
 def fit(
     method: str,
-    cohort: Cohort,
+    data: Path,
     *,
     fields: Sequence[str] | None,
     seed: int,
     changes: Sequence[str],
     progress: Progress,
 ) -> Single:
-    """Fit one registered generator on its modality of a cohort, given these or all fields."""
+    """Fit a registered generator on its modality of a cohort folder, given these or all fields."""
     plugin = registry.load("generators", method)
+    cohort = Cohort.load(data)
     given = cohort.conditions(plugin.modality, fields)
     if fields is None:
         given = given.pick(f.name for f in given.schema if f.kind in plugin.honours)

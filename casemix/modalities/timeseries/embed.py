@@ -18,6 +18,7 @@ from casemix.modalities.timeseries.profile import summaries
 
 NAME = "MiniRocket (Dempster 2021) + series summaries + PCA"
 _FEATURES = 2016  # 24 for each of the 84 kernels
+_DILATIONS = 8  # of each kernel; time grows with them, the other features are more thresholds
 _AXES = 32
 _SHORTEST = 16  # times; MiniRocket's kernels span 9, shorter series are held at both ends
 _BATCH = 16
@@ -91,7 +92,7 @@ class SeriesEmbedder:
     def restore(cls, about: Mapping[str, Any], named: Mapping[str, np.ndarray]) -> Self:
         """Rebuild what `to_json` and `arrays` returned."""
         with _numpy_state_kept():
-            rocket = MiniRocketFeatures(about["channels"], about["times"], _FEATURES)
+            rocket = MiniRocketFeatures(about["channels"], about["times"], _FEATURES, _DILATIONS)
         prefix = "rocket."
         load_state(
             rocket, {k.removeprefix(prefix): v for k, v in named.items() if k.startswith(prefix)}
@@ -129,7 +130,7 @@ def _inputs(series: Series, location: np.ndarray, scale: np.ndarray, gaps: bool)
 def _fitted_rocket(inputs: torch.Tensor, seed: int) -> MiniRocketFeatures:
     with _numpy_state_kept(), torch.inference_mode():
         rocket = MiniRocketFeatures(
-            inputs.shape[1], inputs.shape[2], _FEATURES, random_state=seed % 2**32
+            inputs.shape[1], inputs.shape[2], _FEATURES, _DILATIONS, random_state=seed % 2**32
         )
         rocket.fit(inputs)
     return rocket.eval()

@@ -137,8 +137,9 @@ def resolution(values: np.ndarray) -> float:
     # Finer than a ten-thousandth of the spread is not a grid that anybody would see.
     if not np.isfinite(smallest) or smallest < 1e-4 * np.nanstd(values, dtype=np.float64):
         return 0.0
-    # Counted gap by gap: single precision would add up over the whole range.
-    count = np.concatenate([[0.0], np.cumsum(np.rint(gaps / smallest))])
+    # Single precision shifts every value a little: average first, then count gap by gap.
+    single = gaps[(gaps > noise) & (gaps < 1.5 * smallest)].mean()
+    count = np.concatenate([[0.0], np.cumsum(np.rint(gaps / single))])
     step = float(np.dot(count, distinct - distinct[0]) / np.dot(count, count))
     on = np.abs(distinct - distinct[0] - np.rint((distinct - distinct[0]) / step) * step)
     return float(f"{step:.6g}") if (on <= max(0.02 * step, noise)).all() else 0.0

@@ -63,9 +63,7 @@ def test_areas_are_shares_of_the_picture():
 
 def test_a_picture_without_a_mask_has_no_areas_but_brightness():
     images = heart((12, 17), (8, 17))
-    bare = Images(
-        images.pixels, images.channels, 0 * images.masks, LABELS, np.array([False])
-    )
+    bare = Images(images.pixels, images.channels, 0 * images.masks, LABELS, np.array([False]))
     values = found(bare)
     assert values["imaging.ed.brightness"] == pytest.approx(100 * 100 / 255)
     assert values.filter(like="area").isna().all()
