@@ -61,24 +61,24 @@ class RecurrentSeries(nn.Module):
         context: width of the context vector.
         hidden: width of the recurrent state.
         parts: components of a mixture.
-        dropout: on the state that the heads read.
     """
 
-    def __init__(
-        self, channels: int, times: int, context: int, *, hidden: int, parts: int, dropout: float
-    ) -> None:
+    def __init__(self, channels: int, times: int, context: int, *, hidden: int, parts: int) -> None:
         super().__init__()
         self.channels, self.parts = channels, parts
         self.clock = nn.Embedding(times, _TIME_WIDTH)
         width = 3 * channels + _TIME_WIDTH + context
         self.gru = nn.GRU(width, hidden, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
         head = hidden // 2
         self.seen_head = ChannelHead(channels, hidden + width, channels, head, 1)
         self.score_head = ChannelHead(channels, hidden + width, 2 * channels, head, 3 * parts)
 
     def forward(
-        self, scores: torch.Tensor, seen: torch.Tensor, context: torch.Tensor
+        self,
+        scores: torch.Tensor,
+        seen: torch.Tensor,
+        context: torch.Tensor,
+        keep: torch.Tensor | float = 1.0,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return logits of recording (b, t, c) and mixtures of scores (b, t, c, 3 parts).
 
@@ -86,11 +86,12 @@ class RecurrentSeries(nn.Module):
             scores: (b, t, c), 0 where not recorded.
             seen: 1 = recorded, (b, t, c).
             context: (b, k).
+            keep: factors of dropout on the recurrent state, (b, 1, hidden). They are given,
+                not drawn here, because `torch.nn.Dropout` uses the global random state.
         """
         past = past_of(scores, seen)
         inputs = self._inputs(past, context, torch.arange(scores.shape[1], device=scores.device))
-        state = torch.cat([self.gru(inputs)[0], inputs], dim=-1)  # (b, t, hidden + width)
-        state = self.dropout(state)
+        state = torch.cat([self.gru(inputs)[0] * keep, inputs], dim=-1)  # (b, t, hidden + width)
         return self.seen_logits(state, seen), self.mixtures(state, scores, seen, past.last)
 
     def _inputs(self, past: Past, context: torch.Tensor, times: torch.Tensor) -> torch.Tensor:

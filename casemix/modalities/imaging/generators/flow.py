@@ -21,7 +21,8 @@ from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.layout import Layout
 from casemix.modalities.imaging.mask_flow import MaskFlow
 from casemix.modalities.imaging.nested import joined, part
-from casemix.modalities.imaging.picture_flow import PictureFlow, PictureSettings
+from casemix.modalities.imaging.picture_flow import FlowSettings, PictureFlow
+from casemix.modalities.imaging.picture_space import CodeSettings, PictureSpace
 from casemix.modalities.imaging.requests import (
     check_training,
     check_wanted,
@@ -97,11 +98,19 @@ class Flow(Generator):
                 seed=seeding.child(seed, "masks"),
                 progress=progress.within("masks"),
             )
+        chosen = self.config
+        space = PictureSpace.fit(
+            images,
+            CodeSettings(chosen.steps, chosen.batch_size, chosen.width, chosen.code),
+            chosen.grid,
+            seed=seeding.child(seed, "codes"),
+            progress=progress.within("codes"),
+        )
         self._pictures = PictureFlow.fit(
             images,
+            space,
             Steering.of(given, encoder),
-            settings=self._settings(),
-            grid=self.config.grid,
+            FlowSettings(chosen.flow_steps, chosen.batch_size, chosen.width, chosen.sampling_steps),
             seed=seeding.child(seed, "pictures"),
             progress=progress.within("pictures"),
         )
@@ -177,12 +186,6 @@ class Flow(Generator):
                 grid=8,
                 sampling_steps=4,
             )
-        )
-
-    def _settings(self) -> PictureSettings:
-        c = self.config
-        return PictureSettings(
-            c.steps, c.flow_steps, c.batch_size, c.width, c.code, c.sampling_steps
         )
 
     def _fitted(self) -> tuple[Layout, ConditionEncoder, PictureFlow]:

@@ -1,73 +1,71 @@
-"""Control: training notes handed out unchanged."""
+"""Negative control: hands out training notes as they are; privacy metrics must fail it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Self
 
+import numpy as np
+import pandas as pd
+
 from casemix.core import artifact, seeding
-from casemix.core.conditions import ALL_KINDS, Conditions, check_honoured
-from casemix.core.fields import Kind, Schema
+from casemix.core.conditions import ALL_KINDS, Conditions
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
-from casemix.errors import FitError
 from casemix.modalities.text.data import Notes
+from casemix.modalities.text.form import NoteForm, fitted
 
-NAME = "text/copy_training"
+_NAME = "text/copy_training"
 
 
 class CopyTraining(Generator):
-    """Return training notes, chosen by noise; privacy metrics must fail it."""
+    """Draws one of the training notes, whatever is asked for."""
 
     modality: ClassVar[str] = "text"
     honours: ClassVar[frozenset[Kind]] = ALL_KINDS
     control: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self.schema = self.record_schema = Schema()
-        self.texts: tuple[str, ...] = ()
+        self._form: NoteForm | None = None
+        self._notes: Notes
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
-        """Keep the notes."""
-        if given.sample_ids != list(data.sample_ids):
-            raise FitError("The conditions belong to other rows than the notes.")
-        check_honoured(given.schema, self.honours, NAME)
-        self.schema, self.record_schema = given.schema, data.schema
-        self.texts = data.payload.texts
+        """Keep the training notes."""
+        self._form = NoteForm.of(data, given, who=_NAME, least=1)
+        self._notes = data.payload
         return self
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
-        """Return one training note per row."""
-        if not self.texts:
-            raise FitError(f"{NAME} is not fitted.", next_step="Call fit, or load a saved model.")
-        given = given.align(self.schema)
+        """Return drawn training notes."""
+        form = fitted(self._form, _NAME)
+        given.align(form.given)
         u = seeding.uniform(seed, given.sample_ids, 1, stream="copy")[:, 0]
-        texts = tuple(self.texts[int(x * len(self.texts))] for x in u)
-        return Samples.answering("text", given, Notes(texts), self.record_schema)
+        chosen = np.floor(u * len(self._notes)).astype(int)
+        return form.samples(given, self._notes.take(chosen).texts)
 
     def save(self, folder: Path) -> None:
         """Write the training notes."""
-        if not self.texts:
-            raise FitError(f"{NAME} is not fitted, so there is nothing to save.")
-        schemas = [self.schema.to_json(), self.record_schema.to_json()]
-        with artifact.writing(folder, NAME) as draft:
-            draft.json("notes", {"schemas": schemas, "texts": list(self.texts)})
+        form = fitted(self._form, _NAME)
+        with artifact.writing(folder, _NAME) as draft:
+            draft.json("form", form.to_json())
+            draft.frame("notes", pd.DataFrame({"text": self._notes.texts}))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
         """Read what `save` wrote."""
-        content = artifact.reading(folder, NAME).json("notes")
-        made = cls()
-        made.schema, made.record_schema = (Schema.from_json(s) for s in content["schemas"])
-        made.texts = tuple(content["texts"])
-        return made
+        saved = artifact.reading(folder, _NAME)
+        model = cls()
+        model._form = NoteForm.from_json(saved.json("form"))
+        model._notes = Notes(tuple(saved.frame("notes")["text"]))
+        return model
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return an instance; it is always tiny."""
+        """Return an instance; it has no settings."""
         return cls()

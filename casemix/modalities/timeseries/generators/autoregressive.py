@@ -43,7 +43,7 @@ class Config:
     Args:
         hidden: width of the recurrent state.
         parts: Gaussians in each mixture of scores.
-        dropout: on the state, in training.
+        dropout: share of the recurrent state hidden from the heads in training.
         jitter: noise on the profile in training, in its standard deviations, so that a profile
             does not name its subject.
         batch: series drawn at a time; part of what makes a sample bit-identical.
@@ -162,7 +162,6 @@ class Autoregressive(Generator):
                 self._profiles.profiler.width,
                 hidden=c.hidden,
                 parts=c.parts,
-                dropout=c.dropout,
             ),
         )
 
@@ -171,7 +170,7 @@ def _loss(scores: NormalScores, series: Series, profiles: np.ndarray, config: Co
     lower, upper = (torch.from_numpy(a) for a in scores.encode(series.values))
     seen = torch.from_numpy(series.recorded.astype(np.float32))
     context = torch.from_numpy(profiles.astype(np.float32))
-    return _Loss(lower, upper, seen, context, config.jitter)
+    return _Loss(lower, upper, seen, context, config)
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ class _Loss:
     upper: torch.Tensor
     seen: torch.Tensor
     context: torch.Tensor
-    jitter: float
+    config: Config
 
     def __call__(
         self, model: nn.Module, positions: torch.Tensor, noise: torch.Generator
@@ -192,13 +191,20 @@ class _Loss:
         seen = self.seen[rows].to(where)
         lower, upper = self.lower[rows].to(where), self.upper[rows].to(where)
         context = self.context[rows]
-        context = context + self.jitter * torch.randn(context.shape, generator=noise)
+        context = context + self.config.jitter * torch.randn(context.shape, generator=noise)
         # The network reads the middle of each interval and is judged anywhere in it.
-        logits, mixtures = model(0.5 * (lower + upper), seen, context.to(where))
+        keep = self._keep(len(rows), noise).to(where)
+        logits, mixtures = model(0.5 * (lower + upper), seen, context.to(where), keep)
         scores = torch.lerp(lower, upper, u.to(where))
         of_seen = F.binary_cross_entropy_with_logits(logits, seen)
         of_scores = (mixture_nll(mixtures, scores) * seen).sum() / seen.sum().clamp(min=1)
         return of_seen + of_scores
+
+    def _keep(self, rows: int, noise: torch.Generator) -> torch.Tensor:
+        """Return dropout's factors, the same at all times of a series, (rows, 1, hidden)."""
+        share = 1.0 - self.config.dropout
+        drawn = torch.rand((rows, 1, self.config.hidden), generator=noise)
+        return (drawn < share).float() / share
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from casemix.core.fields import Field, Kind, Schema
+from casemix.core.metric import EvalData, Family, View
+from casemix.core.samples import Samples
+from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.evaluators.standard import Standard
+from casemix.modalities.timeseries.generators.marginals import Marginals
+from casemix.modalities.timeseries.metrics import METRICS, autocorrelation, broken_orders, gaps
+from casemix.modalities.timeseries.profile import Profiler
+from casemix.modalities.timeseries.toy import toy
+
+
+def samples(values: np.ndarray, step: float) -> Samples:
+    channels = tuple(Field(f"c{i}", Kind.NUMERIC) for i in range(values.shape[2]))
+    index = pd.DataFrame(
+        {"subject_id": "s", "time": 0.0}, index=[f"r{i}" for i in range(len(values))]
+    )
+    return Samples("timeseries", index, Series(values, step, channels))
+
+
+@pytest.mark.parametrize("shape", [(12, 1, 1), (12, 48, 6), (8, 1000, 12)])
+def test_series_of_any_length_are_embedded(shape):
+    values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    values[0, :, 0] = np.nan
+    data = samples(values, 3600.0)
+    vectors = Standard().fit(data, seed=0).embed(data)
+    assert vectors.shape[0] == shape[0]
+    assert vectors.shape[1] <= 32
+    assert np.isfinite(vectors).all()
+
+
+def test_the_embedding_tells_rhythms_of_equal_level_and_spread_apart():
+    rng = np.random.default_rng(0)
+    slow = rng.random(60) < 0.5
+    period = np.where(slow, 24.0, 6.0)[:, None]
+    wave = np.sin(2 * np.pi * (np.arange(48) / period + rng.random((60, 1))))
+    data = samples(wave[:, :, None].astype(np.float32), 3600.0)
+    vectors = Standard().fit(data.take(range(40)), seed=0).embed(data)
+    centres = [vectors[:40][slow[:40] == kind].mean(axis=0) for kind in (False, True)]
+    distance = [np.linalg.norm(vectors[40:] - centre, axis=1) for centre in centres]
+    assert ((distance[1] < distance[0]) == slow[40:]).mean() > 0.9
+
+
+def test_fitting_leaves_numpys_random_state_alone():
+    data, _ = toy(16)
+    np.random.seed(7)
+    expected = np.random.RandomState(7).random_sample(3)
+    Standard().fit(data, seed=0).embed(data)
+    assert np.array_equal(np.random.random_sample(3), expected)
+
+
+def test_profiles_are_standard_normal_and_finite():
+    data, _ = toy(200)
+    scores = Profiler.fit(data.payload).scores(data.payload)
+    assert np.isfinite(scores).all()
+    assert np.abs(scores.mean(axis=0)).max() < 0.1
+    assert np.abs(scores.std(axis=0) - 1).max() < 0.2
+
+
+def view(data: Samples) -> View:
+    empty = pd.DataFrame(index=data.index.index)
+    return View(data, empty, np.zeros((len(data), 1)), empty)
+
+
+def eval_data(synthetic: Samples) -> EvalData:
+    train, holdout = toy(100, seed=0)[0], toy(100, seed=1)[0]
+    return EvalData(view(train), view(holdout), view(synthetic), Schema(), Schema(), "none")
+
+
+@pytest.mark.parametrize("metric", [m for m in METRICS if m.control], ids=lambda m: m.name)
+def test_a_metric_fails_its_control(metric):
+    data, given = toy(100, seed=0)
+    control = Marginals().fit(data, given, seed=0).generate(given, seed=1)
+    real = metric.compute(eval_data(toy(100, seed=2)[0]), 0)
+    bad = metric.compute(eval_data(control), 0)
+    assert real.value < 0.5 * bad.value
+    if metric.family is Family.FIDELITY:
+        assert real.interval[0] <= real.interval[1] < bad.value
+
+
+def test_autocorrelation_of_an_ar1_series():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(50, 400, 1))
+    for t in range(1, 400):
+        noise[:, t] = 0.8 * noise[:, t - 1] + 0.6 * noise[:, t]
+    assert autocorrelation(noise)[:, 0] == pytest.approx([0.8, 0.64, 0.41, 0.168, 0.028], abs=0.03)
+
+
+def test_gap_rates_of_a_known_pattern():
+    values = np.zeros((1, 4, 2))
+    values[0, ::2, 0] = np.nan  # recorded at times 1 and 3
+    values[0, :2, 1] = np.nan  # recorded at times 2 and 3
+    assert gaps(values) == pytest.approx(np.array([[0.5, 0.5], [0.0, 1 / 3], [0.25, 0.25]]))
+
+
+def test_without_an_order_there_is_nothing_to_break():
+    one = samples(np.zeros((3, 4, 2)), 1.0)
+    data = EvalData(view(one), view(one), view(one), Schema(), Schema(), "none")
+    assert broken_orders(data, 0).value is None
