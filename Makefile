@@ -25,6 +25,7 @@ bench: $(READY)  ## timings and figures quoted in the docs
 
 docs: $(READY)  ## build the documentation site into site/
 	$(BIN)/pip install -q -e ".[docs]"
+	$(BIN)/python -c "from casemix.recipes.inventory import metrics_page as p; print(p(), end='')" > docs/metrics.md
 	$(BIN)/mkdocs build --strict
 
 clean:

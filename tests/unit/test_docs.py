@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from casemix.cli import app
 from casemix.recipes import catalogue
+from casemix.recipes.inventory import metrics_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -61,3 +62,7 @@ def test_recipes_are_documented_and_parse():
         assert f"`{name}`" in text
         assert set(catalogue.describe(name)) == {"summary", "data", "settings"}
         assert callable(catalogue.runner(name))
+
+
+def test_the_metrics_page_is_as_generated():
+    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_page()

@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from casemix.modalities.imaging.principal import principal_axes
+
 #: (noisy (b, d...), sigma (b,)) -> what the linear guess leaves over, of the noisy input's shape.
 Residual = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -50,18 +52,11 @@ class Prior:
             1999; 61:611.
         """
         n, d = data.shape
-        gram = data.astype(np.float64) @ data.T.astype(np.float64)  # (n, n)
-        energy, left = np.linalg.eigh(gram)
-        energy, left = energy[::-1].clip(0), left[:, ::-1]
-        kept = min(most_axes, n // 3, d, int((energy > 1e-6 * max(energy[0], 1e-12)).sum()))
-        axes = (left[:, :kept] / np.sqrt(energy[:kept])).T @ data  # (k, d)
-        rest = energy[kept:].sum() / (n * max(d - kept, 1))
-        return cls(
-            *(
-                torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32))
-                for a in (axes, energy[:kept] / n, [max(rest, 1e-4)])
-            )
-        )
+        axes, variances = principal_axes(data, min(most_axes, n // 3, d))
+        total = float((data.astype(np.float64) ** 2).sum()) / n
+        rest = max((total - variances.sum()) / max(d - len(axes), 1), 1e-4)
+        arrays = (axes, variances, np.array([rest]))
+        return cls(*(torch.from_numpy(a.astype(np.float32)) for a in arrays))
 
     def velocity(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         """Return the best linear guess of the velocity, of x's shape."""

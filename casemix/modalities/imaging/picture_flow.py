@@ -15,7 +15,6 @@ from casemix.core import seeding
 from casemix.core.batches import fixed_batches
 from casemix.core.progress import Progress
 from casemix.core.training import TrainConfig, device, load_state, seeded, state_arrays, train
-from casemix.modalities.imaging.canvas import Canvas
 from casemix.modalities.imaging.conditioning import Steering
 from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.flow_matching import Prior, flow_loss, guided, integrate

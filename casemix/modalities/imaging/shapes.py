@@ -18,6 +18,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy import ndimage
 
+from casemix.modalities.imaging.principal import principal_axes
+
 _REACH = 0.08  # of the picture's smaller side: how far from a contour a pixel still tells of it
 _POSES = 3  # row, column and log size
 
@@ -48,13 +50,9 @@ class ShapeSpace:
         maps = _canonical(signed_distances(masks, labels), poses)
         mean = maps.mean(axis=0)
         flat = (maps - mean).reshape(len(maps), -1)
-        energy, left = np.linalg.eigh((flat @ flat.T).astype(np.float64))
-        energy, left = energy[::-1].clip(0), left[:, ::-1]
-        kept = min(most_axes, max(int((energy > 1e-6 * max(energy[0], 1e-12)).sum()), 1))
-        size = np.sqrt(np.maximum(energy[:kept], 1e-12))
-        axes = (left[:, :kept] / size).T @ flat  # (k, d)
+        axes, variances = principal_axes(flat, most_axes)
         pose = np.stack([poses.mean(axis=0), np.maximum(poses.std(axis=0), 1e-3)])
-        spread = np.maximum(size / np.sqrt(len(maps)), 1e-6)
+        spread = np.maximum(np.sqrt(variances), 1e-6)
         return cls(*(a.astype(np.float32) for a in (mean, axes, spread, pose)))
 
     @property

@@ -110,9 +110,7 @@ PAYLOAD = Table
 def _typed(frame: pd.DataFrame, field: Field) -> pd.Series:
     """Return one column in its storage form, with positions for an index."""
     if field.name not in frame.columns:
-        raise PayloadError(
-            f"The table lacks the column '{field.name}'.", given=list(frame.columns)
-        )
+        raise PayloadError(f"The table lacks the column '{field.name}'.", given=list(frame.columns))
     column = frame[field.name].reset_index(drop=True)
     try:
         typed = field.coerce(column)
@@ -123,22 +121,27 @@ def _typed(frame: pd.DataFrame, field: Field) -> pd.Series:
             allowed=error.allowed,
             next_step=error.next_step,
         ) from error
-    outside = np.flatnonzero(field.out_of_range(typed)) if field.range is not None else []
+    if field.range is not None:
+        _check_range(typed, field, field.range)
+    return typed
+
+
+def _check_range(column: pd.Series, field: Field, bounds: tuple[float, float]) -> None:
+    outside = column[field.out_of_range(column)]
     if len(outside):
         raise PayloadError(
             f"Column '{field.name}' lies outside its range in {len(outside)} rows, "
-            f"first at row {outside[0]}.",
-            given=[float(v) for v in typed.iloc[outside].unique()[:5]],
-            allowed=f"{field.range[0]} to {field.range[1]} {field.unit}".strip(),
+            f"first at row {outside.index[0]}.",
+            given=[float(v) for v in outside.unique()[:5]],
+            allowed=f"{bounds[0]} to {bounds[1]} {field.unit}".strip(),
             next_step="Widen the field's range, or make these cells missing.",
         )
-    return typed
 
 
 def _first_misfit(column: pd.Series, field: Field) -> int:
     for position in range(len(column)):
         try:
-            field.coerce(column.iloc[[position]])
+            field.coerce(column.iloc[position : position + 1])
         except SchemaError:
             return position
     raise AssertionError("a column cannot misfit where none of its cells does")

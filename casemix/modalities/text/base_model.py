@@ -1,134 +1,119 @@
-"""The model under `text/causal_lm`: built on the spot, or loaded and given a LoRA adapter."""
+"""Base models: built on the spot, or pretrained ones that a LoRA adapter is trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peft import LoraConfig, get_peft_model
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from torch import nn
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
+import numpy as np
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from casemix.core.files import atomic_folder
+from casemix.core.progress import Progress
+from casemix.core.training import TrainConfig, seeded, train
+from casemix.errors import ArtifactError, FitError
+from casemix.modalities.text.language_model import (
+    NoteWriter,
+    SmallModel,
+    note_loss,
+    small_llama,
 )
+from casemix.modalities.text.vocabulary import TokenisedNotes, prompt_tokens, small_tokenizer
 
-from casemix.core.training import seeded
-from casemix.errors import FitError
-
-START, END, PAD, SEPARATOR = "<start>", "<end>", "<pad>", "<note>"
-_SPACE = "▁"
-#: One tag or slot, a line break, a digit, a word with inner hyphens, or one other character.
-_PIECE = r"▁?(?:<[^<>\s]+>|[^\W\d_]\w*(?:-\w+)*|\d|.)|\n"
+SMALL = "small"
 
 
-@dataclass(frozen=True)
-class LanguageModel:
-    """A causal language model and its tokenizer.
+def pretrained(base: str) -> tuple[Any, Any]:
+    """Return (model, tokenizer) of a hub id or a local folder in the hub's layout.
 
-    Args:
-        network: a transformers model, or a peft model around one.
-        tokenizer: a fast tokenizer with padding and end tokens.
-    """
-
-    network: nn.Module
-    tokenizer: Any
-
-
-def build_small(
-    texts: Sequence[str],
-    tags: Sequence[str],
-    *,
-    width: int,
-    layers: int,
-    vocabulary: int,
-    seed: int,
-) -> LanguageModel:
-    """Return an untrained small Llama whose tokenizer is learnt from these texts.
-
-    Args:
-        texts: training notes.
-        tags: prompt tags and slots, one token each.
-        width: hidden size, a multiple of 32.
-        layers: transformer blocks.
-        vocabulary: largest number of tokens besides the tags.
-        seed: seed of the weights.
-    """
-    tokenizer = small_tokenizer(texts, tags, vocabulary)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=width,
-        intermediate_size=3 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 32,
-        max_position_embeddings=2048,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return LanguageModel(seeded(seed, lambda: LlamaForCausalLM(config)), tokenizer)
-
-
-def small_tokenizer(
-    texts: Sequence[str], tags: Sequence[str], vocabulary: int
-) -> PreTrainedTokenizerFast:
-    """Return a byte-pair tokenizer whose pieces do not cross words; tags are one token each."""
-    inner = Tokenizer(models.BPE(unk_token=PAD))
-    inner.normalizer = normalizers.Replace(" ", _SPACE)
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), "isolated")
-    inner.decoder = decoders.Sequence([decoders.Fuse(), decoders.Replace(_SPACE, " ")])
-    trainer = trainers.BpeTrainer(vocab_size=vocabulary, min_frequency=2, show_progress=False)
-    inner.train_from_iterator(texts, trainer)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token=START, eos_token=END, pad_token=PAD
-    )
-    tokenizer.add_special_tokens({"additional_special_tokens": [SEPARATOR]})
-    tokenizer.add_tokens(sorted(set(tags)))
-    return tokenizer
-
-
-def load_base(name: str) -> LanguageModel:
-    """Load a causal language model by hub id or local folder; safetensors only.
+    Only safetensors weights are read, and code that comes with a model is never run.
 
     Raises:
-        FitError: the model cannot be loaded.
+        FitError: there is no such model, it has no safetensors weights, or no fast tokenizer.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-        network = AutoModelForCausalLM.from_pretrained(
-            name, use_safetensors=True, trust_remote_code=False
+        tokenizer = AutoTokenizer.from_pretrained(base, use_fast=True, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            base, use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
         raise FitError(
-            f"The base model '{name}' cannot be loaded.",
-            given=str(error).splitlines()[0],
-            next_step="Give a local folder with safetensors weights, a hub id that this machine "
-            "can reach, or base='small'.",
+            f"The base model '{base}' cannot be loaded: {error}",
+            allowed="'small', a hub id, or a local folder with config.json and *.safetensors",
+            next_step="Check the name; without a network use 'small' or a local folder.",
         ) from error
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return LanguageModel(network, tokenizer)
+    return model, tokenizer
 
 
-def with_adapter(base: LanguageModel, *, rank: int, seed: int) -> LanguageModel:
-    """Return the base with a LoRA adapter (Hu et al., 2021) on its linear layers.
+def with_adapter(model: Any, *, rank: int, alpha: float) -> Any:
+    """Return the model frozen, with an untrained LoRA adapter on all its linear layers.
 
-    Only the adapter's weights require a gradient afterwards.
+    Reference:
+        Hu et al., LoRA: low-rank adaptation of large language models, ICLR 2022.
     """
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    # No dropout: it would read the global random state.
+    settings = LoraConfig(
+        r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    adapted = seeded(seed, lambda: get_peft_model(base.network, config))
-    return LanguageModel(adapted, base.tokenizer)
+    return get_peft_model(model, settings)
 
 
-def save_base(model: LanguageModel, folder: Path) -> None:
-    """Write a model and its tokenizer in the hub's own layout, for use as ``base=folder``."""
-    model.network.save_pretrained(folder, safe_serialization=True)
-    model.tokenizer.save_pretrained(folder)
+def adapted(base: str, folder: Path) -> tuple[Any, Any]:
+    """Return (model, tokenizer) of a base with a saved adapter.
+
+    Raises:
+        ArtifactError: the base is not to be found any more.
+    """
+    try:
+        model, tokenizer = pretrained(base)
+    except FitError as error:
+        raise ArtifactError(
+            f"The model is an adapter of '{base}', which cannot be loaded.",
+            next_step="Put the base model back where it was. " + str(error),
+        ) from error
+    return PeftModel.from_pretrained(model, folder, use_safetensors=True), tokenizer
+
+
+def build_small_base(
+    templates: Sequence[str],
+    folder: Path,
+    *,
+    size: SmallModel,
+    settings: TrainConfig,
+    longest: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a small language model on notes alone and save it in the hub's layout.
+
+    Args:
+        templates: notes, delexicalised or not.
+        folder: where to write it; must not exist.
+        size: its size.
+        settings: how to train it.
+        longest: most tokens of a note.
+        seed: seed of weights and batches.
+        progress: bar and checkpoints.
+
+    Returns:
+        The folder, which ``Config(base=str(folder))`` of ``text/causal_lm`` takes.
+    """
+    tokenizer = small_tokenizer(templates, size.vocabulary)
+    notes = TokenisedNotes.of(templates, tokenizer, most=longest)
+    model = seeded(seed, lambda: small_llama(size, tokenizer, longest=2 * longest + 64))
+    writer = seeded(seed, lambda: NoteWriter(model, 1, 0, tokenizer.bos_token_id))
+    nothing = np.zeros((len(templates), 1), dtype=np.float32)
+    no_prompt = prompt_tokens([""] * len(templates), tokenizer, 0)
+    loss = note_loss(nothing, no_prompt, notes.targets, dropout=0.0)
+    train(writer, loss, len(templates), settings, seed=seed, progress=progress, label="base model")
+    with atomic_folder(folder) as draft:
+        save_base(model, tokenizer, draft)
+    return folder
+
+
+def save_base(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a model and its tokenizer in the hub's layout, weights as safetensors."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

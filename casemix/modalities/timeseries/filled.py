@@ -30,9 +30,15 @@ class FilledCoder:
     @classmethod
     def fit(cls, series: Series) -> Self:
         """Learn scales and which channels have gaps."""
-        waves = series.values.shape[1] >= WAVEFORM_FROM
-        scale = (WaveformScale if waves else NormalScores).fit(series.values)
+        scale = (WaveformScale if series.values.shape[1] >= WAVEFORM_FROM else NormalScores).fit(
+            series.values
+        )
         return cls(scale, np.flatnonzero((~series.recorded).any(axis=(0, 1))))
+
+    @property
+    def waves(self) -> bool:
+        """Whether the series are waveforms."""
+        return isinstance(self.scale, WaveformScale)
 
     def encode(self, series: Series, place: float) -> np.ndarray:
         """Return series without gaps, float32 (n, t, c + g).
@@ -46,10 +52,21 @@ class FilledCoder:
         marks = np.where(series.recorded[:, :, self.gappy], 1.0, -1.0)
         return np.concatenate([scaled, marks], axis=2).astype(np.float32)
 
-    def decode(self, filled: np.ndarray) -> np.ndarray:
-        """Return recorded values, float32 (n, t, c); NaN where the mark is below 0."""
+    def decode(self, filled: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return recorded values, float32 (n, t, c); NaN where the mark is below 0.
+
+        Args:
+            filled: what `encode` returned, or like it.
+            means: what the mean of each channel of a waveform should be, (n, c). Amplifiers pass
+                no constant voltage, so real baselines lie closer to 0 than a network puts them.
+        """
         count = filled.shape[2] - len(self.gappy)
-        values = self.scale.decode(filled[:, :, :count])
+        scaled = filled[:, :, :count]
+        if isinstance(self.scale, WaveformScale):
+            wanted = (means - self.scale.location) / self.scale.scale
+            shift = np.nan_to_num(wanted - scaled.mean(axis=1))
+            scaled = scaled + shift[:, None]
+        values = self.scale.decode(scaled)
         absent = filled[:, :, count:] < 0
         for k, c in enumerate(self.gappy):
             values[:, :, c][absent[:, :, k]] = np.nan

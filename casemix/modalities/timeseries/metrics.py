@@ -41,16 +41,19 @@ def cross_correlation(values: np.ndarray) -> np.ndarray:
 
 
 def gaps(values: np.ndarray) -> np.ndarray:
-    """Return, per channel, the chance to be recorded, again after a record, and with the next.
+    """Return how cells are recorded: share, memory and company, (c + c + pairs,).
 
-    Shape (3, c): share of cells recorded; share recorded one time after a record; share recorded
-    together with the next channel (the last one with the first).
+    Per channel the share of recorded cells and the correlation of being recorded with the time
+    before; per pair of channels the correlation of being recorded at one time. A correlation is
+    NaN where a channel is always or never recorded.
     """
-    seen = ~np.isnan(values)
+    seen = (~np.isnan(values)).astype(np.float64)
     rate = seen.mean(axis=(0, 1))
-    again = (seen[:, 1:] & seen[:, :-1]).mean(axis=(0, 1)) if values.shape[1] > 1 else rate
-    together = (seen & np.roll(seen, -1, axis=2)).mean(axis=(0, 1))
-    return np.stack([rate, again, together])
+    centred = seen - rate
+    first, second = np.triu_indices(values.shape[2], k=1)
+    memory = _correlation(centred[:, :-1], centred[:, 1:])
+    company = _correlation(centred[..., first], centred[..., second])
+    return np.concatenate([rate, memory, company])
 
 
 def _difference(statistic: Statistic) -> Callable[[EvalData, int], Score]:
@@ -113,9 +116,9 @@ METRICS = (
         "gap_difference",
         Family.FIDELITY,
         Goal.MINIMISE,
-        (0.0, 1.0),
+        (0.0, 2.0),
         _difference(gaps),
-        description="Mean absolute difference of recording rates: alone, repeated, together",
+        description="Mean absolute difference of recording rates and of their correlations",
         modalities=_ONLY,
     ),
     Metric(

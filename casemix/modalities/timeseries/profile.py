@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from casemix.modalities.timeseries import findings
 from casemix.modalities.timeseries.data import Series
@@ -25,10 +25,13 @@ class Profiler:
     Args:
         quantiles: of each summary over the training series, (knots, k).
         kept: which of all summaries vary, int (k,).
+        channels: c; the first c summaries are the channels' means, the next
+            c the logarithms of their standard deviations.
     """
 
     quantiles: np.ndarray
     kept: np.ndarray
+    channels: int
 
     @classmethod
     def fit(cls, series: Series) -> Self:
@@ -38,7 +41,8 @@ class Profiler:
         kept = np.array([j for j, v in enumerate(known) if len(v) > 2 and np.ptp(v) > 1e-9], int)
         shares = np.linspace(0, 1, _KNOTS)
         columns = [np.quantile(known[j], shares) for j in kept]
-        return cls(np.stack(columns, axis=1) if columns else np.zeros((_KNOTS, 0)), kept)
+        quantiles = np.stack(columns, axis=1) if columns else np.zeros((_KNOTS, 0))
+        return cls(quantiles, kept, series.values.shape[2])
 
     @property
     def width(self) -> int:
@@ -51,18 +55,39 @@ class Profiler:
         edge = 0.5 / _KNOTS
         out = np.zeros(raw.shape)
         for j in range(self.width):
-            u = np.interp(raw[:, j], self.quantiles[:, j], np.linspace(edge, 1 - edge, _KNOTS))
+            known, shares = self.quantiles[:, j], np.linspace(edge, 1 - edge, _KNOTS)
+            # Just below and just above: a value that many series share lies in between.
+            near = 1e-9 * max(np.ptp(known), 1e-9)
+            u = np.interp(raw[:, j] - near, known, shares) / 2
+            u += np.interp(raw[:, j] + near, known, shares) / 2
             out[:, j] = np.nan_to_num(ndtri(u))
         return out
 
+    def levels(self, profiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the (mean, standard deviation) over time that profiles (n, k) stand for, (n, c).
+
+        NaN where a channel's mean, or spread, is the same in all training series or unknown.
+        """
+        out = np.full((2 * self.channels, len(profiles)), np.nan)
+        shares = np.linspace(0.0, 1.0, _KNOTS)
+        for j in np.flatnonzero(self.kept < 2 * self.channels):
+            out[self.kept[j]] = np.interp(ndtr(profiles[:, j]), shares, self.quantiles[:, j])
+        return out[: self.channels].T, np.exp(out[self.channels :].T)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the scales as named arrays for an artifact."""
-        return {"profile.quantiles": self.quantiles, "profile.kept": self.kept}
+        return {
+            "profile.quantiles": self.quantiles,
+            "profile.kept": self.kept,
+            "profile.channels": np.array(self.channels),
+        }
 
     @classmethod
     def from_arrays(cls, named: Mapping[str, np.ndarray]) -> Self:
         """Rebuild what `arrays` returned."""
-        return cls(named["profile.quantiles"], named["profile.kept"])
+        return cls(
+            named["profile.quantiles"], named["profile.kept"], int(named["profile.channels"])
+        )
 
 
 def summaries(series: Series) -> np.ndarray:

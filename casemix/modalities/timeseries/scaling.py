@@ -9,6 +9,9 @@ from typing import Self
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from casemix.core.fields import Field, Kind
+from casemix.modalities.timeseries.data import Series
+
 #: A channel with at most this many distinct values is made of exactly these.
 _MOST_LEVELS = 400
 #: Knots of the quantile function of a channel with more.
@@ -60,6 +63,13 @@ class NormalScores:
                 lower[:, :, c][recorded] = ndtri(low)
                 upper[:, :, c][recorded] = ndtri(high)
         return lower, upper
+
+    def series(self, series: Series) -> Series:
+        """Return the same series with the middle of each cell's interval as its value."""
+        lower, upper = self.encode(series.values)
+        middle = np.where(series.recorded, 0.5 * (lower + upper), np.nan)
+        plain = tuple(Field(f.name, Kind.NUMERIC) for f in series.channels)
+        return Series(middle, series.step_seconds, plain)
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
         """Return the values of scores, float32 of the same shape (..., c); NaN stays NaN.

@@ -1,4 +1,4 @@
-"""Tables seen through their own columns; normal scores, levels and missingness + PCA."""
+"""The standard evaluator of tables: the columns as findings, and a whitened PCA of them."""
 
 from __future__ import annotations
 
@@ -13,57 +13,55 @@ from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Schema
 from casemix.core.samples import Samples
 from casemix.errors import FitError
-from casemix.modalities.tabular.embed import TableEmbedder
+from casemix.modalities.tabular.embed import Embedder
 from casemix.modalities.tabular.findings import findings, findings_schema
 
 _NAME = "tabular/standard"
 
 
 class Standard(Evaluator):
-    """The standard view of tables."""
+    """Columns as findings ``tabular.<column>``, and the embedding of `Embedder`."""
 
     modality: ClassVar[str] = "tabular"
-    embedder: ClassVar[str] = "normal scores + one-hot levels + missingness, PCA-16 whitened"
+    embedder: ClassVar[str] = "normal scores, levels and missingness + whitened PCA-16"
 
     def __init__(self) -> None:
-        self._embedder: TableEmbedder | None = None
+        self.fitted: Embedder | None = None
 
     def fit(self, train: Samples, *, seed: int) -> Self:
-        """Fit the embedder on training rows."""
-        self._embedder = TableEmbedder.fit(train.payload)
+        """Fit the embedder (see `Evaluator.fit`); nothing in it is random."""
+        self.fitted = Embedder.fit(train.payload.frame, train.payload.schema)
         return self
 
     @property
     def findings_schema(self) -> Schema:
-        """One finding per column."""
+        """The columns as ``tabular.<column>``."""
         return findings_schema(self._fitted().schema)
 
     def findings(self, samples: Samples) -> pd.DataFrame:
-        """Return the columns as findings."""
+        """Return the columns as findings, index = sample ids."""
         return findings(samples)
 
     def embed(self, samples: Samples) -> np.ndarray:
-        """Return float32 (n, k)."""
-        return self._fitted().embed(samples.payload)
+        """Return float32 vectors, (n, d), d <= 16."""
+        return self._fitted().embed(samples.payload.frame)
 
     def save(self, folder: Path) -> None:
-        """Write the embedder."""
-        embedder = self._fitted()
+        """Write the fitted embedder."""
+        fitted = self._fitted()
         with artifact.writing(folder, _NAME) as draft:
-            draft.json("embedder", embedder.to_json())
-            draft.arrays("embedder", embedder.arrays())
+            draft.json("embedder", fitted.to_json())
+            draft.arrays("embedder", {"mean": fitted.mean, "axes": fitted.axes})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read a saved evaluator (see `Evaluator.load`)."""
         saved = artifact.reading(folder, _NAME)
-        made = cls()
-        made._embedder = TableEmbedder.from_json(saved.json("embedder"), saved.arrays("embedder"))
-        return made
+        evaluator = cls()
+        evaluator.fitted = Embedder.from_saved(saved.json("embedder"), saved.arrays("embedder"))
+        return evaluator
 
-    def _fitted(self) -> TableEmbedder:
-        if self._embedder is None:
-            raise FitError(
-                "The tabular evaluator is not fitted.", next_step="Call fit, or load one."
-            )
-        return self._embedder
+    def _fitted(self) -> Embedder:
+        if self.fitted is None:
+            raise FitError(f"{_NAME} is not fitted.", next_step="Call fit, or load a saved one.")
+        return self.fitted

@@ -1,28 +1,35 @@
-"""Control: each column drawn by itself from its training cells."""
+"""Control: every column drawn alone, so nothing depends on anything; fidelity must fail it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar, Self
 
+import numpy as np
 import pandas as pd
 
 from casemix.core import artifact, seeding
-from casemix.core.conditions import ALL_KINDS, Conditions, check_honoured
-from casemix.core.fields import Kind, Schema
+from casemix.core.conditions import ALL_KINDS, Conditions
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
-from casemix.errors import FitError
-from casemix.modalities.tabular.data import Table
+from casemix.modalities.tabular.records import (
+    Fitted,
+    check_fit,
+    columns_of,
+    fitted_or_error,
+    records,
+    with_given,
+)
 
-NAME = "tabular/marginals"
+_NAME = "tabular/marginals"
 
 
 class Marginals(Generator):
-    """Draw each column independently of the others and of the conditions; fidelity must fail it.
+    """Resamples each column from its training cells, independently of all else.
 
-    Conditions are accepted and have no effect.
+    Cells given for a column of the table come out as given; other conditions change nothing.
     """
 
     modality: ClassVar[str] = "tabular"
@@ -30,60 +37,52 @@ class Marginals(Generator):
     control: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self.schema = self.record_schema = Schema()
-        self.table: Table | None = None
+        self.fitted: Fitted | None = None
+        self.cells = pd.DataFrame()
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
-        """Keep the rows."""
-        if given.sample_ids != list(data.sample_ids):
-            raise FitError("The conditions belong to other rows than the table.")
-        check_honoured(given.schema, self.honours, NAME)
-        self.schema, self.record_schema, self.table = given.schema, data.schema, data.payload
+        """Keep each column's cells, in an order of its own (see `Generator.fit`)."""
+        self.fitted = check_fit(data, given, self.honours, _NAME, codes=True)
+        table = data.payload.frame
+        shuffled = {
+            name: table[name].iloc[seeding.generator(seed, name).permutation(len(table))].tolist()
+            for name in table
+        }
+        self.cells = columns_of(shuffled, self.fitted.table)
         return self
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
-        """Return one row per row of ``given``."""
-        table = self._fitted()
-        given = given.align(self.schema)
-        u = seeding.uniform(seed, given.sample_ids, len(table.schema), stream="marginals")
-        rows = (u * len(table)).astype(int)  # (n, columns)
-        columns = {
-            f.name: table.frame[f.name].to_numpy()[rows[:, j]] for j, f in enumerate(table.schema)
+        """Return rows of unrelated cells (see `Generator.generate`)."""
+        fitted = fitted_or_error(self.fitted, _NAME)
+        asked = given.align(fitted.given)
+        u = seeding.uniform(seed, asked.sample_ids, len(fitted.table), stream="cells")
+        rows = np.floor(u * len(self.cells)).astype(int)  # (n, columns)
+        drawn = {
+            f.name: self.cells[f.name].iloc[rows[:, j]].tolist() for j, f in enumerate(fitted.table)
         }
-        payload = Table(pd.DataFrame(columns), table.schema)
-        return Samples.answering("tabular", given, payload, self.record_schema)
+        return records(with_given(columns_of(drawn, fitted.table), asked), asked, fitted)
 
     def save(self, folder: Path) -> None:
-        """Write the training rows."""
-        table = self._fitted()
-        schemas = [s.to_json() for s in (table.schema, self.schema, self.record_schema)]
-        with artifact.writing(folder, NAME) as draft:
-            draft.frame("rows", table.frame)
-            draft.json("schemas", {"schemas": schemas})
+        """Write the model (see `Generator.save`)."""
+        fitted = fitted_or_error(self.fitted, _NAME)
+        with artifact.writing(folder, _NAME) as draft:
+            draft.json("fitted", fitted.to_json())
+            draft.frame("cells", self.cells)
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
-        """Read what `save` wrote."""
-        saved = artifact.reading(folder, NAME)
-        own, given, records = (Schema.from_json(s) for s in saved.json("schemas")["schemas"])
-        made = cls()
-        made.table, made.schema, made.record_schema = (
-            Table(saved.frame("rows"), own),
-            given,
-            records,
-        )
-        return made
+        """Read a saved model (see `Generator.load`)."""
+        saved = artifact.reading(folder, _NAME, trust=trust)
+        model = cls()
+        model.fitted = Fitted.from_json(saved.json("fitted"))
+        model.cells = model.fitted.table.coerce(saved.frame("cells"))
+        return model
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return an instance; it is always tiny."""
+        """Return an instance: there is nothing to make smaller."""
         return cls()
-
-    def _fitted(self) -> Table:
-        if self.table is None:
-            raise FitError(f"{NAME} is not fitted.", next_step="Call fit, or load a saved model.")
-        return self.table

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from casemix.core.fields import Field, Kind, field_from_json
+from casemix.core.fields import Field, Kind, Schema, field_from_json
 from casemix.modalities.tabular.normal_score import NormalScore
 
 #: Codes of `Column.states`; an atom or level k has the code ``ATOM + k``.
 MISSING, CONTINUOUS, ATOM = 0, 1, 2
 
-_COMMON_SHARE = 0.002  # a number that this share of the rows has is an atom ...
-_COMMON_COUNT = 20  # ... if at least this many rows have it
+# A number that this share of the rows has, and at least this many rows, is an atom.
+_COMMON_SHARE = 0.002
+_COMMON_COUNT = 20
 _MOST_DECIMALS = 8
 
 
@@ -29,18 +30,18 @@ class Grid:
         origin: any value on the grid.
         step: distance of neighbours; 0 = no common resolution.
         decimals: recorded decimals.
-        least: 0 for a quantity that was never negative, else minus infinity.
+        positive: whether no value was negative; then none becomes so.
     """
 
     origin: float = 0.0
     step: float = 0.0
     decimals: int = 0
-    least: float = -math.inf
+    positive: bool = False
 
     @classmethod
     def fit(cls, values: np.ndarray) -> Grid:
         """Learn the coarsest grid that holds all values, (n,), finite."""
-        least = 0.0 if values.min() >= 0 else -math.inf
+        positive = bool(values.min() >= 0)
         for decimals in range(_MOST_DECIMALS + 1):
             scaled = values * 10.0**decimals
             if np.abs(scaled).max(initial=0.0) > 2.0**53:
@@ -48,15 +49,16 @@ class Grid:
             if np.array_equal(np.round(values, decimals), values):
                 whole = np.round(scaled).astype(np.int64)
                 step = int(np.gcd.reduce(np.abs(whole - whole.min())))
-                return cls(float(values.min()), step / 10.0**decimals, decimals, least)
-        return cls(least=least)
+                return cls(float(values.min()), step / 10.0**decimals, decimals, positive)
+        return cls(positive=positive)
 
     def snap(self, values: np.ndarray) -> np.ndarray:
-        """Return the nearest values on the grid, none below ``least``."""
+        """Return the nearest values on the grid."""
+        snapped = np.maximum(values, 0.0) if self.positive else values
         if self.step == 0.0:
-            return np.maximum(values, self.least)
-        steps = np.round((values - self.origin) / self.step)
-        return np.maximum(np.round(self.origin + steps * self.step, self.decimals), self.least)
+            return snapped
+        steps = np.round((snapped - self.origin) / self.step)
+        return np.round(self.origin + steps * self.step, self.decimals)
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,10 @@ class Column:
         """The number of states."""
         return ATOM + (len(self.atoms) if self.numeric else len(self.field.levels))
 
+    def without_atoms(self) -> Column:
+        """Return the column with every number as a continuous one."""
+        return replace(self, atoms=np.empty(0), rest=self.overall)
+
     def encode(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return states int32 (n,), and the scores of continuous cells (0 elsewhere), (n,)."""
         known = ~np.isnan(cells)
@@ -146,14 +152,12 @@ class Column:
 
     def to_json(self) -> dict[str, Any]:
         """Return the column as JSON-ready content."""
-        from casemix.core.fields import Schema
-
         return {
             "field": Schema((self.field,)).to_json()[0],
             "atoms": self.atoms.tolist(),
             "rest": None if self.rest is None else self.rest.to_json(),
             "overall": None if self.overall is None else self.overall.to_json(),
-            "grid": [self.grid.origin, self.grid.step, self.grid.decimals],
+            "grid": list(astuple(self.grid)),
         }
 
     @classmethod

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from casemix.core.fields import Kind
 from casemix.modalities.tabular.sequential.column import Column
 
 _SHRINK = 10.0  # rows' worth of the overall mean that each level's profile is shrunk with
-_FEATURE_AXES = 3  # axes of a nominal column as a feature
-_TARGET_AXES = 5  # axes of a nominal column of many levels as a target
 _FEW_LEVELS = 7  # up to here a target is one-hot
+_MANY_LEVELS = 30
+_AXES = 3  # of a nominal column as a feature
+_MANY_AXES = 6  # of a nominal column of many levels
+_TARGET_AXES = 5  # of a nominal column that is not one-hot as a target
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ def fit_codings(columns: Sequence[Column], cells: np.ndarray) -> list[Coding]:
     Args:
         columns: d columns.
         cells: (n, d).
+
+    Reference:
+        Greenacre, Correspondence Analysis in Practice, 2017.
     """
     profiles = [_profile(column, cells[:, j]) for j, column in enumerate(columns)]  # (n, p_j)
     basis = np.concatenate(profiles, axis=1)
@@ -81,27 +87,34 @@ def _coding(column: Column, cells: np.ndarray, basis: np.ndarray, own: np.ndarra
     used = levels + missing
     one_hot = np.eye(levels + 1)
     if column.field.kind is Kind.ORDINAL or used <= 2:
-        rank = np.append(np.linspace(-1.0, 1.0, levels) if levels > 1 else np.zeros(1), 0.0)
+        rank = np.append(np.linspace(-1.0, 1.0, levels), 0.0)
         features = np.stack([rank, one_hot[-1]], axis=1) if missing else rank[:, None]
+        axes = features if used <= _FEW_LEVELS else _level_axes(cells, levels, basis, own)
     else:
-        features = _level_axes(cells, levels, basis, own)[:, : (6 if used > 30 else 3)]
-    few = used <= _FEW_LEVELS
-    target = one_hot if few else _level_axes(cells, levels, basis, own)[:, :_TARGET_AXES]
+        axes = _level_axes(cells, levels, basis, own)
+        features = axes[:, : _MANY_AXES if used > _MANY_LEVELS else _AXES]
+    target = one_hot if used <= _FEW_LEVELS else axes[:, :_TARGET_AXES]
     return Coding(features, missing, target)
 
 
 def _level_axes(cells: np.ndarray, levels: int, basis: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Return points of unit variance for each level and for missing, (levels + 1, k)."""
-    most=8
+    """Return points of unit variance for each level and for missing, (levels + 1, k).
+
+    Args:
+        cells: positions of levels, (n,).
+        levels: number of levels.
+        basis: standardised profiles of all columns, (n, p).
+        own: which of them are the column's own.
+    """
     position = _position(cells, levels)
-    counts = np.bincount(position, minlength=levels + 1).astype(float)
-    from scipy.sparse import csr_array
-    one = csr_array((np.ones(len(cells)), (position, np.arange(len(cells)))), shape=(levels+1, len(cells)))
-    sums = np.delete(one @ basis, own, axis=1)
+    counts = np.bincount(position, minlength=levels + 1)
+    rows = np.arange(len(cells))
+    member = csr_array((np.ones(len(cells)), (position, rows)), shape=(levels + 1, len(cells)))
+    sums = np.delete(member @ basis, own, axis=1)
     means = sums / (counts + _SHRINK)[:, None]  # (levels + 1, p), shrunk to the overall mean 0
     weight = np.sqrt(counts / counts.sum())[:, None]
     axes = np.linalg.svd(weight * means, full_matrices=False)[2]
-    points = means @ axes[: min(most, max(np.count_nonzero(counts) - 1, 1))].T
+    points = means @ axes[: min(_MANY_AXES, max(np.count_nonzero(counts) - 1, 1))].T
     spread = np.sqrt((weight**2 * points**2).sum(axis=0))
     return points / np.maximum(spread, 1e-9)
 

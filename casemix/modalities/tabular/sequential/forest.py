@@ -16,6 +16,7 @@ from casemix.modalities.tabular.sequential.column import CONTINUOUS
 # Silverman and Young, Biometrika 1987; 74:469.
 _KERNEL = 0.5
 _LEAST_KERNEL = 0.05
+_UNSEEN = 1e-3  # rows' worth of a state that no training row has
 _PRIOR = 0.5  # rows' worth of the overall shares in a leaf's likelihood
 
 
@@ -149,12 +150,26 @@ class Forest:
         return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
 
 
+@dataclass(frozen=True)
+class Content:
+    """What leaves are to hold of each training row.
+
+    Args:
+        states: int32 (n,), see `column`.
+        scores: score of continuous cells, (n,).
+        kinds: how many states there are.
+    """
+
+    states: np.ndarray
+    scores: np.ndarray
+    kinds: int
+
+
 def grow(
     features: np.ndarray,
+    positions: np.ndarray,
     targets: np.ndarray,
-    states: np.ndarray,
-    scores: np.ndarray,
-    kinds: int,
+    content: Content,
     config: TreeConfig,
     rng: np.random.Generator,
 ) -> Forest:
@@ -162,67 +177,75 @@ def grow(
 
     Args:
         features: float32 (n, p).
+        positions: number of each feature when the forest is walked, (p,).
         targets: what splits are to separate, (n, q).
-        states: what leaves are to hold, int32 (n,).
-        scores: continuous scores, (n,).
-        kinds: how many states there are.
+        content: what the leaves are to hold.
         config: see `TreeConfig`.
         rng: which rows and features each tree sees.
     """
-    parts = []
+    n = len(features)
+    trees = []
     for _ in range(config.trees):
-        chosen = rng.permutation(len(states))[: max(1, round(config.sample * len(states)))]
-        tree = DecisionTreeRegressor(
-            min_samples_leaf=config.leaf,
-            max_features=config.features,
-            random_state=int(rng.integers(2**31)),
-        )
-        if features.shape[1] == 0:
-            parts.append((_stump(), np.zeros(len(chosen), dtype=int), chosen))
-            continue
-        tree.fit(features[chosen], targets[chosen])
-        nodes = tree.tree_
-        arrays = (nodes.feature, nodes.threshold, nodes.children_left, nodes.children_right)
-        parts.append((arrays, nodes.apply(features[chosen]), chosen))
-    return _joined(parts, states, scores, kinds)
+        rows = rng.permutation(n)[: max(1, round(config.sample * n))]
+        seed = int(rng.integers(2**31))
+        trees.append(_tree(features[rows], positions, targets[rows], rows, config, seed))
+    return _joined(trees, content)
 
 
-def _stump() -> tuple[np.ndarray, ...]:
-    return (np.array([-2]), np.array([-2.0]), np.array([-1]), np.array([-1]))
+@dataclass(frozen=True)
+class _Tree:
+    feature: np.ndarray
+    threshold: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    leaf: np.ndarray  # of each row
+    rows: np.ndarray
 
 
-def _joined(
-    parts: list[tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]],
-    states: np.ndarray,
-    scores: np.ndarray,
-    kinds: int,
-) -> Forest:
-    """Return trees (arrays, leaf of each row, rows) side by side."""
-    sizes = [len(arrays[0]) for arrays, _, _ in parts]
+def _tree(
+    features: np.ndarray,
+    positions: np.ndarray,
+    targets: np.ndarray,
+    rows: np.ndarray,
+    config: TreeConfig,
+    seed: int,
+) -> _Tree:
+    if features.shape[1] == 0:  # the first column: its distribution is one leaf
+        leaf, no = np.zeros(len(rows), dtype=int), np.array([-1])
+        return _Tree(no, np.zeros(1), no, no, leaf, rows)
+    grown = DecisionTreeRegressor(
+        min_samples_leaf=config.leaf, max_features=config.features, random_state=seed
+    )
+    nodes = grown.fit(features, targets).tree_
+    feature = np.where(nodes.feature >= 0, positions[nodes.feature], -1)
+    return _Tree(
+        feature,
+        nodes.threshold,
+        nodes.children_left,
+        nodes.children_right,
+        nodes.apply(features),
+        rows,
+    )
+
+
+def _joined(trees: list[_Tree], content: Content) -> Forest:
+    """Return the trees side by side, with the members of their leaves."""
+    sizes = [len(tree.feature) for tree in trees]
     roots = np.cumsum([0, *sizes[:-1]])
-    columns: list[list[np.ndarray]] = [[], [], [], []]
-    owners, members = [], []
-    for root, ((feature, threshold, left, right), leaf, rows) in zip(roots, parts, strict=True):
-        inner = feature >= 0
-        columns[0].append(np.where(inner, feature, -1))
-        columns[1].append(threshold)
-        columns[2].append(np.where(inner, left + root, -1))
-        columns[3].append(np.where(inner, right + root, -1))
-        owners.append(leaf + root)
-        members.append(rows)
-    owner, member = np.concatenate(owners), np.concatenate(members)
-    order = np.argsort(owner, kind="stable")
+    pairs = list(zip(trees, roots, strict=True))
+    owner = np.concatenate([tree.leaf + root for tree, root in pairs])
+    member = np.concatenate([tree.rows for tree in trees])[np.argsort(owner, kind="stable")]
     count = np.bincount(owner, minlength=sum(sizes))
-    feature, threshold, left, right = (np.concatenate(c) for c in columns)
+    shares = np.bincount(content.states, minlength=content.kinds) + _UNSEEN
     return Forest(
-        feature=feature.astype(np.int32),
-        threshold=threshold.astype(np.float64),
-        left=left.astype(np.int32),
-        right=right.astype(np.int32),
+        feature=np.concatenate([t.feature for t in trees]).astype(np.int32),
+        threshold=np.concatenate([t.threshold for t in trees]).astype(np.float64),
+        left=np.concatenate([t.left + root for t, root in pairs]).astype(np.int32),
+        right=np.concatenate([t.right + root for t, root in pairs]).astype(np.int32),
         roots=roots.astype(np.int32),
         start=(np.cumsum(count) - count).astype(np.int32),
         count=count.astype(np.int32),
-        states=states[member[order]].astype(np.int32),
-        scores=scores[member[order]].astype(np.float32),
-        shares=(np.bincount(states, minlength=kinds) + 1e-3) / (len(states) + 1e-3 * kinds),
+        states=content.states[member].astype(np.int32),
+        scores=content.scores[member].astype(np.float32),
+        shares=shares / shares.sum(),
     )

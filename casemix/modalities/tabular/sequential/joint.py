@@ -1,23 +1,25 @@
-"""The joint model: each column given those before it; any cells may be fixed when drawing."""
+"""The joint model: each column given those before it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from casemix.core import seeding
 from casemix.core.fields import Field
 from casemix.core.progress import Progress
-from casemix.modalities.tabular.sequential.column import Column
+from casemix.modalities.tabular.sequential.column import CONTINUOUS, Column
 from casemix.modalities.tabular.sequential.features import Coding, fit_codings
-from casemix.modalities.tabular.sequential.forest import Forest, TreeConfig, grow
-from casemix.modalities.tabular.sequential.ridge import Gram, LinearScores, random_folds
+from casemix.modalities.tabular.sequential.forest import Content, Forest, TreeConfig, grow
+from casemix.modalities.tabular.sequential.ridge import Gram, LinearFit, LinearScores
 
+# A number that a linear score predicts at least so well (held-out R2) is that score plus a
+# residual: trees alone flatten steep smooth dependence when rows are few.
+_LEAST_ADDITIVE_GAIN = 0.1
+_MOST_ADDITIVE_ATOMS = 8  # a count or a code is better drawn from its own values
 
-ADD = 0.1
 
 @dataclass(frozen=True)
 class Link:
@@ -26,9 +28,10 @@ class Link:
     Args:
         column: states and scores of its cells.
         coding: its features.
-        first: position of its first feature.
-        linear: linear scores, computed from all features before ``first``.
+        first: position of its first feature; all before it may be read.
+        linear: linear scores, computed from the features before ``first``.
         score_at: position of its first linear score among the features.
+        additive: whether the forest holds residuals of the first linear score.
         forest: its distribution given the features before ``first`` and its linear scores.
     """
 
@@ -37,8 +40,8 @@ class Link:
     first: int
     linear: LinearScores
     score_at: int
+    additive: bool
     forest: Forest
-    additive: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class JointModel:
 
     Args:
         links: d columns in order.
-        width: number of features of all columns; linear scores follow them.
+        width: number of features, linear scores included.
     """
 
     links: tuple[Link, ...]
@@ -71,55 +74,58 @@ def fit_joint(
         seed: seed of folds and trees.
         progress: where to report.
     """
-    columns = [Column.fit(f, cells[:, j]) for j, f in enumerate(fields)]
-    codings = fit_codings(columns, cells)
-    firsts = np.cumsum([0, *(c.width for c in codings)])
-    width = int(firsts[-1])
-    features = np.concatenate(
-        [c.features(columns[j], cells[:, j]) for j, c in enumerate(codings)], axis=1
-    ).astype(np.float32)
-    targets = [_standard(c.targets(columns[j], cells[:, j])) for j, c in enumerate(codings)]
-    stops = np.cumsum([0, *(t.shape[1] for t in targets)])
-    folds = random_folds(len(cells), seeding.generator(seed, "folds"))
-    gram = Gram(features, np.concatenate(targets, axis=1), folds)
-    links, score_at = [], width
+    design = _Design(fields, cells, seed)
+    links = []
+    score_at = design.features.shape[1]
     with progress.step("growing trees", len(fields)) as bar:
-        for j, column in enumerate(columns):
-            first = int(firsts[j])
-            linear, held_out, gain = gram.scores(first, slice(stops[j], stops[j + 1]))
-            usable = np.concatenate([features[:, :first], held_out.astype(np.float32)], axis=1)
-            additive = column.numeric and gain > ADD and column.rest is not None and len(column.atoms) < 8
-            if additive:
-                from dataclasses import replace
-                column = replace(column, atoms=np.empty(0), rest=column.overall)
-            states, scores = column.encode(cells[:, j])
-            if additive:
-                scores = np.where(states == 1, scores - held_out[:, 0], 0.0)
-                targets[j] = np.concatenate([scores[:, None], targets[j][:, 1:]], axis=1)
-            forest = grow(
-                usable,
-                targets[j],
-                states, scores,
-                column.states,
-                configs[j],
-                seeding.generator(seed, "trees", column.field.name),
-            )
-            links.append(
-                Link(column, codings[j], first, linear, score_at, _moved(forest, first, score_at), additive)
-            )
-            score_at += held_out.shape[1]
-            bar.advance(note=column.field.name)
-    return JointModel(tuple(links), width)
+        for j, field in enumerate(fields):
+            rng = seeding.generator(seed, "trees", field.name)
+            links.append(design.link(j, score_at, configs[j], rng))
+            score_at += links[-1].linear.size
+            bar.advance(note=field.name)
+    return JointModel(tuple(links), score_at)
 
 
-def _standard(targets: np.ndarray) -> np.ndarray:
-    """Return one-hot and level targets as they are, centred for the ridge's sake."""
-    return targets - targets.mean(axis=0)
+class _Design:
+    """The training rows as features and targets, column after column."""
+
+    def __init__(self, fields: Sequence[Field], cells: np.ndarray, seed: int) -> None:
+        self.cells = cells
+        self.columns = [Column.fit(f, cells[:, j]) for j, f in enumerate(fields)]
+        self.codings = fit_codings(self.columns, cells)
+        read = list(zip(self.codings, self.columns, cells.T, strict=True))
+        self.first = np.cumsum([0, *(c.width for c in self.codings)])
+        self.features = np.concatenate([c.features(*of) for c, *of in read], axis=1).astype(
+            np.float32
+        )  # (n, p)
+        self.targets = [c.targets(*of) for c, *of in read]
+        self.target_at = np.cumsum([0, *(t.shape[1] for t in self.targets)])
+        rng = seeding.generator(seed, "folds")
+        self.gram = Gram(self.features, np.concatenate(self.targets, axis=1), rng)
+
+    def link(self, j: int, score_at: int, config: TreeConfig, rng: np.random.Generator) -> Link:
+        """Fit column ``j`` on the columns before it."""
+        first = int(self.first[j])
+        fit = self.gram.fit(first, slice(self.target_at[j], self.target_at[j + 1]))
+        features = [self.features[:, :first], fit.held_out.astype(np.float32)]
+        positions = np.append(np.arange(first), score_at + np.arange(fit.scores.size))
+        column, targets, additive = (
+            self.columns[j],
+            self.targets[j],
+            _additive(self.columns[j], fit),
+        )
+        if additive:
+            column = column.without_atoms()
+        states, scores = column.encode(self.cells[:, j])
+        if additive:
+            scores = np.where(states == CONTINUOUS, scores - fit.held_out[:, 0], 0.0)
+            targets = np.concatenate([scores[:, None], targets[:, 1:]], axis=1)
+        content = Content(states, scores, column.states)
+        forest = grow(np.concatenate(features, axis=1), positions, targets, content, config, rng)
+        return Link(column, self.codings[j], first, fit.scores, score_at, additive, forest)
 
 
-def _moved(forest: Forest, first: int, score_at: int) -> Forest:
-    """Return the forest with its linear scores at their place among all features."""
-    arrays: dict[str, Any] = forest.arrays()
-    feature = arrays["feature"]
-    arrays["feature"] = np.where(feature >= first, feature - first + score_at, feature)
-    return Forest.of_arrays(arrays)
+def _additive(column: Column, fit: LinearFit) -> bool:
+    """Return whether a column is its first linear score plus a residual."""
+    few_atoms = column.rest is not None and len(column.atoms) < _MOST_ADDITIVE_ATOMS
+    return column.numeric and few_atoms and bool(fit.gains[0] > _LEAST_ADDITIVE_GAIN)

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from casemix.core import seeding
 from casemix.modalities.tabular.sequential.joint import JointModel, Link
 
-_CANDIDATES = 48  # particles of a row that needs them
+_CANDIDATES = 32  # particles of a row that needs them
 _NUMBERS_AT_ONCE = 8_000_000  # random numbers held in memory
 _PER_CELL = 3  # which tree, which member, which noise
 
@@ -32,13 +32,11 @@ def draw(model: JointModel, fixed: np.ndarray, ids: Sequence[str], seed: int) ->
     """
     cells = np.array(fixed, dtype=np.float64)
     last = _last_constraint(fixed)
-    for candidates, rows in ((1, np.flatnonzero(last < 0)), (_CANDIDATES, np.flatnonzero(last >= 0))):
+    for candidates, these in ((1, last < 0), (_CANDIDATES, last >= 0)):
         most = max(1, _NUMBERS_AT_ONCE // (fixed.shape[1] * _PER_CELL * candidates))
-        for start in range(0, len(rows), most):
-            part = rows[start : start + most]
-            cells[part] = _Draw(model, fixed[part], [ids[i] for i in part], seed, candidates).run(
-                last[part]
-            )
+        for part in np.split(np.flatnonzero(these), np.arange(most, np.sum(these), most)):
+            of_part = _Draw(model, fixed[part], [ids[i] for i in part], seed, candidates)
+            cells[part] = of_part.run(last[part])
     return cells
 
 
@@ -58,8 +56,7 @@ class _Draw:
     ) -> None:
         self.model, self.fixed, self.k = model, fixed, k
         n, d = fixed.shape
-        width = model.width + sum(link.linear.weights.shape[1] for link in model.links)
-        self.features = np.zeros((n * k, width), dtype=np.float32)
+        self.features = np.zeros((n * k, model.width), dtype=np.float32)
         self.cells = np.full((n * k, d), np.nan)
         self.noise = seeding.uniform(seed, ids, d * k * _PER_CELL, stream="cells").reshape(
             n, d, k, _PER_CELL
@@ -69,10 +66,10 @@ class _Draw:
     def run(self, last: np.ndarray) -> np.ndarray:
         """Return the drawn cells, (n, d)."""
         for j, link in enumerate(self.model.links):
-            if self.k > 1 and j > last.max():
+            if self.k > 1 and j > last.max(initial=-1):
                 self._keep_one()
             self._column(j, link, last)
-        return self.cells.reshape(len(self.fixed), self.k, -1)[:, 0]
+        return self.cells[:: self.k]
 
     def _keep_one(self) -> None:
         """Go on with one candidate per row: nothing fixed is left to weigh them by."""
@@ -84,12 +81,11 @@ class _Draw:
     def _column(self, j: int, link: Link, last: np.ndarray) -> None:
         known = ~np.isnan(self.fixed[:, j])
         u = self.noise[:, j].reshape(-1, _PER_CELL)  # (n k, 3)
-        scores = link.linear.predict(self.features[:, : link.first])
-        self.features[:, link.score_at : link.score_at + scores.shape[1]] = scores
+        linear = link.linear.predict(self.features[:, : link.first])
+        self.features[:, link.score_at : link.score_at + link.linear.size] = linear
         leaves = link.forest.leaves(self.features, u[:, 0])
-        ds, dz = link.forest.draw(leaves, u[:, 1], ndtri(u[:, 2]))
-        if link.additive: dz = dz + scores[:, 0]
-        drawn = link.column.decode(ds, dz)
+        states, scores = link.forest.draw(leaves, u[:, 1], ndtri(u[:, 2]))
+        drawn = link.column.decode(states, scores + linear[:, 0] if link.additive else scores)
         asked = np.repeat(self.fixed[:, j], self.k)
         self.cells[:, j] = np.where(np.repeat(known, self.k), asked, drawn)
         rows = np.flatnonzero(known & (last >= j))
@@ -108,7 +104,8 @@ class _Draw:
         """
         at = (rows[:, None] * self.k + np.arange(self.k)).ravel()
         states, scores = link.column.encode(self.cells[at, j])
-        if link.additive: scores = scores - self.features[at, link.score_at]
+        if link.additive:
+            scores = scores - self.features[at, link.score_at]
         log = link.forest.log_likelihood(leaves[at], states, scores).reshape(-1, self.k)
         weight = np.exp(log - log.max(axis=1, keepdims=True))
         ladder = np.cumsum(weight, axis=1)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 _FOLDS = 5
-_PENALTIES = (0.003, 0.03, 0.3, 3.0)  # times the number of features, per row
+_PENALTIES = (0.003, 0.1, 3.0)  # times the number of features, per row
+_FEWEST = 20  # rows
 _LEAST_GAIN = 0.02  # held-out R2 below which a linear score says nothing
 
 
@@ -23,6 +24,11 @@ class LinearScores:
     weights: np.ndarray
     offset: np.ndarray
 
+    @property
+    def size(self) -> int:
+        """The number of scores."""
+        return len(self.offset)
+
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return (n, s), each row computed alone: bit-identical for any batch."""
         scores = np.tile(self.offset, (len(features), 1))
@@ -31,41 +37,54 @@ class LinearScores:
         return scores
 
 
+@dataclass(frozen=True)
+class LinearFit:
+    """Linear scores and what they are worth.
+
+    Args:
+        scores: the targets that held-out rows show to be predictable, s of q.
+        held_out: their out-of-fold values, (n, s).
+        gains: held-out R2 of every target, (q,).
+    """
+
+    scores: LinearScores
+    held_out: np.ndarray
+    gains: np.ndarray
+
+
 class Gram:
     """Cross-products of features and targets, in total and per fold.
 
     Args:
         features: (n, p).
         targets: (n, q), every column's targets side by side.
-        folds: fold of each row, int (n,).
+        rng: which row is in which fold.
     """
 
-    def __init__(self, features: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> None:
+    def __init__(self, features: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> None:
         self.features = np.concatenate([np.ones((len(features), 1)), features], axis=1)
         self.targets = targets
-        self.folds = folds
+        self.folds = rng.permutation(len(features)) % _FOLDS
         self.parts = []
         for fold in range(_FOLDS):
-            x, y = self.features[folds == fold], targets[folds == fold]
+            x, y = self.features[self.folds == fold], targets[self.folds == fold]
             self.parts.append((x.T @ x, x.T @ y))
         self.total = tuple(np.sum([part[i] for part in self.parts], axis=0) for i in range(2))
 
-    def scores(self, width: int, targets: slice) -> tuple[LinearScores, np.ndarray]:
-        """Fit the targets on the first ``width`` features.
-
-        Returns:
-            The scores that predict held-out rows, and their out-of-fold values, (n, s).
-        """
+    def fit(self, width: int, targets: slice) -> LinearFit:
+        """Fit these targets on the first ``width`` features."""
         y = self.targets[:, targets]
-        if width == 0 or len(y) < 4 * _FOLDS:
-            return _nothing(width), np.empty((len(y), 0)), 0.0
+        if width == 0 or len(y) < _FEWEST:
+            nothing = LinearScores(np.zeros((width, 0)), np.zeros(0))
+            return LinearFit(nothing, np.empty((len(y), 0)), np.zeros(y.shape[1]))
         held_out = {penalty: self._held_out(width, targets, penalty) for penalty in _PENALTIES}
         spread = np.maximum(((y - y.mean(axis=0)) ** 2).sum(axis=0), 1e-12)
         gains = {k: 1 - ((y - p) ** 2).sum(axis=0) / spread for k, p in held_out.items()}
         best = max(gains, key=lambda k: float(gains[k].mean()))
         useful = gains[best] > _LEAST_GAIN
         weights = _solve(self.total, width, targets, best)[:, useful]
-        return LinearScores(weights[1:], weights[0]), held_out[best][:, useful], float(gains[best][0])
+        scores = LinearScores(weights[1:], weights[0])
+        return LinearFit(scores, held_out[best][:, useful], gains[best])
 
     def _held_out(self, width: int, targets: slice, penalty: float) -> np.ndarray:
         predicted = np.empty((len(self.folds), self.targets[:, targets].shape[1]))
@@ -77,18 +96,7 @@ class Gram:
         return predicted
 
 
-def random_folds(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the fold of each of n rows."""
-    return rng.permutation(n) % _FOLDS
-
-
-def _solve(
-    gram: tuple[np.ndarray, ...], width: int, targets: slice, penalty: float
-) -> np.ndarray:
+def _solve(gram: tuple[np.ndarray, ...], width: int, targets: slice, penalty: float) -> np.ndarray:
     xx, xy = gram[0][: width + 1, : width + 1], gram[1][: width + 1, targets]
     ridge = np.diag(np.append(1e-9, np.full(width, penalty * width)))
     return np.linalg.solve(xx + ridge, xy)
-
-
-def _nothing(width: int) -> LinearScores:
-    return LinearScores(np.zeros((width, 0)), np.zeros(0))

@@ -1,86 +1,92 @@
-"""A causal language model writes, its facts are verified and repaired; the default."""
+"""Causal language model: writes around the patient's numbers, is checked, and is mended."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import datasets
 import numpy as np
 import torch
-from peft import PeftModel
-from torch import nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from casemix.core import artifact
-from casemix.core.conditions import ALL_KINDS, Conditions, check_honoured
-from casemix.core.fields import Kind, Schema
-from casemix.core.files import checksums, verify
+from casemix.core.conditions import ALL_KINDS, Conditions
+from casemix.core.encoding import ConditionPrompt
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
-from casemix.core.progress import Progress
+from casemix.core.progress import Progress, Step
 from casemix.core.samples import Samples
-from casemix.core.seeding import child
-from casemix.core.training import TrainConfig, device, train
-from casemix.errors import FitError
-from casemix.modalities.text import base_model
-from casemix.modalities.text.base_model import SEPARATOR, START, LanguageModel
-from casemix.modalities.text.data import Notes
-from casemix.modalities.text.decoding import write_notes
-from casemix.modalities.text.prompt import PromptTags
-from casemix.modalities.text.realise import Realiser
+from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
+from casemix.modalities.text.base_model import (
+    SMALL,
+    adapted,
+    pretrained,
+    save_base,
+    with_adapter,
+)
+from casemix.modalities.text.decode import Decoding, draw_notes
+from casemix.modalities.text.form import NoteForm, fitted
+from casemix.modalities.text.language_model import NoteWriter, SmallModel, note_loss, small_llama
+from casemix.modalities.text.plan import Planner, Plans
+from casemix.modalities.text.realise import Plan, Realiser, Repairs
+from casemix.modalities.text.vocabulary import TokenisedNotes, prompt_tokens, small_tokenizer
 
-NAME = "text/causal_lm"
-SMALL = "small"
-_IGNORED = -100  # label of tokens that the loss leaves out
+_NAME = "text/causal_lm"
+_LEAST = 8  # notes
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `CausalLM`.
+    """How to learn and to write.
 
     Args:
-        base: ``small`` (built and trained on the training notes), or a hub id or local folder,
-            which is fine-tuned with a LoRA adapter.
-        steps: optimiser steps.
-        learning_rate: peak learning rate.
-        batch_size: notes per step, and per batch in sampling.
-        width: hidden size of the small model, a multiple of 32.
-        layers: blocks of the small model.
+        base: ``small`` (built and trained on the training notes), a hub id, or a local folder in
+            the hub's layout; the latter two are fine-tuned by LoRA.
+        small: size of the small model.
         rank: rank of the LoRA adapter.
-        max_tokens: longer training notes are cut; no longer note is written.
-        temperature: divides the logits in sampling.
-        tries: drafts of a note before sentences that contradict the facts are replaced.
-        lexicon: field -> level -> phrases that state it, beside those that are learnt.
+        alpha: its scale.
+        prefix: vectors of the soft prefix through which the model reads the plan.
+        prompt: most tokens of the prompt that tells a pretrained base the stated conditions.
+        max_tokens: longest note; longer training notes are cut, and counted in ``truncated``.
+        temperature: divides the logits; 1 = as learnt.
+        top_p: probability of the nucleus that tokens are drawn from.
+        tries: how often a note that contradicts its patient is written anew before it is mended.
+        dropout: share of the plan's cells that training hides.
+        batch: notes written at a time; part of what makes a sample bit-identical.
+        lexicon: wordings that state a level: field -> level -> wordings. Most are learnt.
+        train: optimiser settings.
     """
 
     base: str = SMALL
-    steps: int = 260
-    learning_rate: float = 3e-3
-    batch_size: int = 32
-    width: int = 128
-    layers: int = 3
+    small: SmallModel = field(default_factory=SmallModel)
     rank: int = 8
-    max_tokens: int = 320
+    alpha: float = 16.0
+    prefix: int = 4
+    prompt: int = 64
+    max_tokens: int = 400
     temperature: float = 0.9
-    tries: int = 3
+    top_p: float = 0.98
+    tries: int = 2
+    dropout: float = 0.1
+    batch: int = 64
     lexicon: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-
-
-_TOP_P = 0.97
-_VOCABULARY = 1500
-_TOLD_NUMBERS = 14
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=500, batch_size=8, learning_rate=3e-3, weight_decay=0.05, ema_decay=0.98
+        )
+    )
 
 
 class CausalLM(Generator):
-    """Plan, write, verify, repair.
+    """Plan, write, check, mend.
 
-    The conditions enter as prompt tags. Recurring numbers of the training notes are slots in what
-    the model learns and writes, and are filled from the conditions that they state. Drafts that
-    contradict a condition are written again, and what still does is replaced by a sentence that
-    does not, or left out.
+    The plan settles the note's numbers and levels from the conditions. The language model writes
+    a note with slots for the numbers, given the plan. A note that contradicts the plan is written
+    anew; what is still wrong then is replaced, sentence by sentence, by sentences that several
+    training notes share, or left out.
     """
 
     modality: ClassVar[str] = "text"
@@ -88,213 +94,176 @@ class CausalLM(Generator):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
-        self.schema = self.record_schema = Schema()
-        self.realiser: Realiser | None = None
-        self.tags: PromptTags | None = None
-        self.model: LanguageModel | None = None
-        self.width = 0
+        #: Training notes that were cut to ``max_tokens``.
+        self.truncated = 0
+        #: What mending changed in the last call of `generate`.
+        self.repairs = Repairs()
+        self._form: NoteForm | None = None
+        self._planner: Planner
+        self._realiser: Realiser
+        self._tokenizer: Any
+        self._longest: int
+        self._writer: NoteWriter
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
-        """Learn slots, phrases and prompt tags, and train the model or its adapter."""
-        if given.sample_ids != list(data.sample_ids):
-            raise FitError("The conditions belong to other rows than the notes.")
-        check_honoured(given.schema, self.honours, NAME)
-        if len(data) < 8:
-            raise FitError(
-                "There are too few notes to learn from.", given=len(data), allowed=">= 8"
-            )
-        self.schema, self.record_schema = given.schema, data.schema
-        texts = data.payload.texts
-        self.realiser = Realiser.fit(texts, given, self.config.lexicon)
-        bare = [self.realiser.slots.take_out(text) for text in texts]
-        self.tags = PromptTags.fit(bare, given, most=_TOLD_NUMBERS)
-        self.model = self._untrained(bare, given, seed)
-        self._train(bare, self.tags.lines(given), child(seed, "train"), progress)
+        """See `Generator.fit`."""
+        form = NoteForm.of(data, given, who=_NAME, least=_LEAST)
+        texts, config = data.payload.texts, self.config
+        self._planner, templates, plans = Planner.fit(texts, given, config.lexicon, seed=seed)
+        self._realiser = Realiser.fit(templates, self._planner.reader)
+        base = None
+        if config.base == SMALL:
+            self._tokenizer = small_tokenizer(templates, config.small.vocabulary)
+        else:
+            base, self._tokenizer = pretrained(config.base)
+        notes = TokenisedNotes.of(templates, self._tokenizer, most=config.max_tokens)
+        self._longest, self.truncated = notes.targets.shape[1], notes.truncated
+        if self.truncated:
+            _LOG.warning("%d notes were cut to %d tokens.", self.truncated, config.max_tokens)
+        width = plans.features.shape[1]
+        writer = seeded(seed, lambda: self._new_writer(base, width))
+        loss = note_loss(
+            plans.features, self._prompt(given), notes.targets, dropout=config.dropout
+        )
+        train(writer, loss, len(data), config.train, seed=seed, progress=progress, label="notes")
+        self._writer, self._form = writer.eval(), form
         return self
 
-    def _untrained(self, bare: Sequence[str], given: Conditions, seed: int) -> LanguageModel:
-        assert self.tags is not None
-        assert self.realiser is not None
-        config = self.config
-        if config.base != SMALL:
-            base = base_model.load_base(config.base)
-            return base_model.with_adapter(base, rank=config.rank, seed=child(seed, "adapter"))
-        slots = [f"<n{k}>" for k in range(len(self.realiser.slots.slots))]
-        return base_model.build_small(
-            bare,
-            [*self.tags.vocabulary(given), *slots],
-            width=config.width,
-            layers=config.layers,
-            vocabulary=_VOCABULARY,
-            seed=child(seed, "base"),
-        )
+    def _new_writer(self, base: Any, features: int) -> NoteWriter:
+        config, tokenizer = self.config, self._tokenizer
+        if base is None:
+            longest = self._longest + config.prefix + 1
+            model: Any = small_llama(config.small, tokenizer, longest=longest)
+        else:
+            model = with_adapter(base, rank=config.rank, alpha=config.alpha)
+        return NoteWriter(model, features, config.prefix, _begin(tokenizer))
 
-    def _train(
-        self, bare: Sequence[str], prompts: Sequence[str], seed: int, progress: Progress | None
-    ) -> None:
-        assert self.model is not None
-        rows = self._tokens(bare, prompts)
-        longest_prompt = max(len(p) for p in rows["prompt"])
-        self.width = longest_prompt
-        sequences = [torch.tensor(p + n) for p, n in zip(rows["prompt"], rows["note"], strict=True)]
-        lengths = [len(p) for p in rows["prompt"]]
-        pad = self.model.tokenizer.pad_token_id
-
-        def loss(
-            network: nn.Module, positions: torch.Tensor, noise: torch.Generator
-        ) -> torch.Tensor:
-            chosen = positions.tolist()
-            ids = pad_sequence([sequences[i] for i in chosen], True, pad).to(positions.device)
-            seen = pad_sequence([torch.ones(len(sequences[i])) for i in chosen], True).to(
-                ids.device
-            )
-            labels = ids.masked_fill(seen == 0, _IGNORED)
-            for row, i in enumerate(chosen):
-                labels[row, : lengths[i]] = _IGNORED
-            logits = network(input_ids=ids, attention_mask=seen.long()).logits[:, :-1]
-            return F.cross_entropy(logits.flatten(0, 1).float(), labels[:, 1:].flatten())
-
-        config = TrainConfig(
-            steps=self.config.steps,
-            batch_size=self.config.batch_size,
-            learning_rate=self.config.learning_rate,
-            warmup=min(20, self.config.steps // 5 + 1),
-            ema_decay=0.99,
-        )
-        network = self.model.network
-        train(network, loss, len(sequences), config, seed=seed, progress=progress, label="notes")
-
-    def _tokens(self, bare: Sequence[str], prompts: Sequence[str]) -> dict[str, list[list[int]]]:
-        """Return token ids of prompts and notes, each note cut at ``max_tokens``."""
-        assert self.model is not None
-        tokenizer, most = self.model.tokenizer, self.config.max_tokens
-
-        def encode(batch: dict[str, list[str]]) -> dict[str, list[list[int]]]:
-            notes = tokenizer(batch["note"], add_special_tokens=False)["input_ids"]
-            return {
-                "prompt_ids": tokenizer(batch["prompt"], add_special_tokens=False)["input_ids"],
-                "note_ids": [[*n[: most - 1], tokenizer.eos_token_id] for n in notes],
-            }
-
-        whole = {"prompt": [self._prompt(p) for p in prompts], "note": list(bare)}
-        with _quiet_datasets():
-            rows = datasets.Dataset.from_dict(whole).map(encode, batched=True)
-        return {"prompt": list(rows["prompt_ids"]), "note": list(rows["note_ids"])}
-
-    def _prompt(self, tags: str) -> str:
-        return f"{START}{tags}{SEPARATOR}" if self.config.base == SMALL else f"{tags}\n"
+    def _prompt(self, given: Conditions) -> tuple[np.ndarray, np.ndarray]:
+        """Return the prompts of the levels that notes state; a small model needs none."""
+        if self.config.base == SMALL:
+            return prompt_tokens([""] * len(given), self._tokenizer, 0)
+        names = [f.name for f in self._planner.reader.schema if f.kind is not Kind.NUMERIC]
+        told = given.pick(names)
+        lines = ConditionPrompt.of(told.schema).lines(told)
+        return prompt_tokens(lines, self._tokenizer, self.config.prompt)
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
-        """Write one note per row."""
-        if self.model is None or self.realiser is None or self.tags is None:
-            raise FitError(f"{NAME} is not fitted.", next_step="Call fit, or load a saved model.")
-        given = given.align(self.schema)
-        values = self.realiser.slots.values(given, seed=child(seed, "slots"))
-        drafts = self._drafts(given, values, seed, progress or Progress())
-        notes, _ = self.realiser.finish(drafts, given, values, seed=child(seed, "repair"))
-        return Samples.answering("text", given, Notes(tuple(notes)), self.record_schema)
+        """See `Generator.generate`."""
+        form = fitted(self._form, _NAME)
+        aligned = given.align(form.given)
+        plans = self._planner.plan(aligned, seed=seed)
+        each = [Plan.of(plans, row) for row in range(len(aligned))]
+        with (progress or Progress()).step("notes", len(aligned)) as bar, torch.inference_mode():
+            written, rewritten = self._write(aligned, plans, each, seed, bar)
+            mended = [
+                self._realiser.mend(template, plan)
+                for template, plan in zip(written, each, strict=True)
+            ]
+            repairs = sum((r for _, r in mended), Repairs())
+            self.repairs = replace(repairs, rewritten=rewritten)
+            bar.advance(0, note=str(self.repairs))
+        slots = self._planner.reader.slots
+        texts = [slots.fill(t, p.values) for (t, _), p in zip(mended, each, strict=True)]
+        return form.samples(given, texts)
 
-    def _drafts(
-        self, given: Conditions, values: np.ndarray, seed: int, progress: Progress
-    ) -> list[str]:
-        """Return for each row the draft with the fewest faults out of ``tries``."""
-        assert self.realiser is not None
-        facts = self.realiser.facts(given)
-        drafts, faults = [""] * len(given), np.full(len(given), np.inf)
-        open_ = np.arange(len(given))
-        for attempt in range(self.config.tries):
-            written = self._write(given.take(open_), child(seed, "try", attempt), progress)
-            for i, note in zip(open_, written, strict=True):
-                found = self.realiser.faults(note, facts[i], values[i]) + 100 * (not note)
-                if found < faults[i]:
-                    drafts[i], faults[i] = note, found
-            open_ = np.flatnonzero(faults > 0)
+    def _write(
+        self, given: Conditions, plans: Plans, each: Sequence[Plan], seed: int, bar: Step
+    ) -> tuple[list[str], int]:
+        """Return each note's best template of at most 1 + tries, and how many took several."""
+        best = [""] * len(given)
+        faults = np.full(len(given), np.iinfo(np.int64).max)
+        open_, rewritten = np.arange(len(given)), 0
+        for attempt in range(1 + self.config.tries):
+            drawn = self._draw(given.take(open_), plans.features[open_], seed, attempt, bar)
+            for row, template in zip(open_, drawn, strict=True):
+                count = self._realiser.contradictions(template, each[row])
+                if count < faults[row]:
+                    best[row], faults[row] = template, count
+            open_ = np.flatnonzero(faults)
+            rewritten = max(rewritten, len(open_))
             if not len(open_):
                 break
-        return drafts
+        return best, rewritten
 
-    def _write(self, given: Conditions, seed: int, progress: Progress) -> list[str]:
-        assert self.model is not None
-        assert self.tags is not None
-        prompts = [self._prompt(p) for p in self.tags.lines(given)]
-        encoded = self.model.tokenizer(prompts, add_special_tokens=False)["input_ids"]
-        self.model.network.to(device())
-        with progress.step("writing notes", len(given)) as step:
-            return write_notes(
-                self.model,
-                [p[-self.width :] for p in encoded],
-                given.sample_ids,
-                most_tokens=self.config.max_tokens,
-                width=self.width,
-                batch_size=self.config.batch_size,
-                temperature=self.config.temperature,
-                top_p=_TOP_P,
-                seed=seed,
-                step=step,
-            )
+    def _draw(
+        self, given: Conditions, features: np.ndarray, seed: int, attempt: int, bar: Step
+    ) -> list[str]:
+        config, tokenizer = self.config, self._tokenizer
+        end = tokenizer.eos_token_id
+        special = set(tokenizer.all_special_ids) - {end}
+        decoding = Decoding(
+            config.temperature, config.top_p, self._longest, end, tuple(sorted(special))
+        )
+        tokens = draw_notes(
+            self._writer,
+            features,
+            self._prompt(given),
+            decoding,
+            ids=given.sample_ids,
+            seed=seed,
+            stream=f"try{attempt}",
+            batch=config.batch,
+            bar=Step() if attempt else bar,
+        )
+        return [str(tokenizer.decode(row)).replace("\0", "") for row in tokens]
 
     def save(self, folder: Path) -> None:
-        """Write the model (or only its adapter), the prompt tags and the realiser."""
-        if self.model is None or self.realiser is None or self.tags is None:
-            raise FitError(f"{NAME} is not fitted, so there is nothing to save.")
-        small = self.config.base == SMALL
-        local = not small and Path(self.config.base).is_dir()
-        with artifact.writing(folder, NAME) as draft:
-            if small:
-                base_model.save_base(self.model, draft.folder("model"))
+        """Write the model: ``model/`` in the hub's layout, or ``adapter/`` in peft's."""
+        form = fitted(self._form, _NAME)
+        with artifact.writing(folder, _NAME) as draft:
+            draft.json("config", asdict(self.config))
+            draft.json("form", form.to_json())
+            draft.json("planner", self._planner.to_json())
+            draft.json("stock", {"sentences": self._realiser.to_json()})
+            counts = {"longest": self._longest, "truncated": self.truncated}
+            draft.json("notes", counts)
+            draft.arrays("fitted", self._planner.arrays())
+            assert self._writer.prefix is not None
+            draft.arrays("prefix", state_arrays(self._writer.prefix))
+            if self.config.base == SMALL:
+                save_base(self._writer.lm, self._tokenizer, draft.folder("model"))
             else:
-                self.model.network.save_pretrained(draft.folder("adapter"), safe_serialization=True)
-            draft.arrays("slots", self.realiser.slots.arrays())
-            draft.json("realiser", self.realiser.to_json())
-            content = {
-                "config": asdict(self.config),
-                "base_sha256": checksums(Path(self.config.base)) if local else None,
-                "schema": self.schema.to_json(),
-                "record_schema": self.record_schema.to_json(),
-                "tags": self.tags.to_json(),
-                "width": self.width,
-            }
-            draft.json("causal_lm", content)
+                self._writer.lm.save_pretrained(draft.folder("adapter"))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
-        """Read what `save` wrote; an adapter also needs its base model, unaltered."""
-        saved = artifact.reading(folder, NAME)
-        content: dict[str, Any] = saved.json("causal_lm")
-        made = cls(Config(**content["config"]))
-        made.schema = Schema.from_json(content["schema"])
-        made.record_schema = Schema.from_json(content["record_schema"])
-        made.tags = PromptTags.from_json(content["tags"])
-        made.realiser = Realiser.from_json(saved.json("realiser"), saved.arrays("slots"))
-        made.width = content["width"]
-        if made.config.base == SMALL:
-            made.model = base_model.load_base(str(saved.folder("model")))
+        """See `Generator.load`; an adapter also needs its base model where it was."""
+        saved = artifact.reading(folder, _NAME)
+        c = saved.json("config")
+        sizes = {"small": SmallModel(**c["small"]), "train": TrainConfig(**c["train"])}
+        model = cls(Config(**(c | sizes)))
+        model._form = NoteForm.from_json(saved.json("form"))
+        model._planner = Planner.restore(saved.json("planner"), saved.arrays("fitted"))
+        reader = model._planner.reader
+        model._realiser = Realiser.from_json(saved.json("stock")["sentences"], reader)
+        counts = saved.json("notes")
+        model._longest, model.truncated = counts["longest"], counts["truncated"]
+        if model.config.base == SMALL:
+            lm, model._tokenizer = pretrained(str(saved.folder("model")))
         else:
-            if content["base_sha256"]:
-                verify(Path(made.config.base), content["base_sha256"])
-            base = base_model.load_base(made.config.base)
-            network = PeftModel.from_pretrained(base.network, saved.folder("adapter"))
-            made.model = LanguageModel(network, base.tokenizer)
-        made.model.network.eval()
-        return made
+            lm, model._tokenizer = adapted(model.config.base, saved.folder("adapter"))
+        prefix = saved.arrays("prefix")
+        width = prefix["weight"].shape[1]
+        begin = _begin(model._tokenizer)
+        writer = seeded(0, lambda: NoteWriter(lm, width, model.config.prefix, begin))
+        assert writer.prefix is not None
+        load_state(writer.prefix, prefix)
+        model._writer = writer.eval()
+        return model
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return an instance that trains in seconds."""
-        return cls(Config(steps=60, width=32, layers=1, batch_size=16, max_tokens=96))
+        """See `Generator.tiny`."""
+        settings = TrainConfig(steps=60, batch_size=8, learning_rate=5e-3, ema_decay=0.9)
+        size = SmallModel(width=32, layers=1, heads=2, vocabulary=400)
+        return cls(Config(small=size, max_tokens=80, tries=1, batch=16, train=settings))
 
 
-class _quiet_datasets:  # noqa: N801 - used as a statement
-    """Hide the library's own bars while it maps: casemix shows its progress itself."""
-
-    def __enter__(self) -> None:
-        self.shown = datasets.are_progress_bars_disabled()
-        datasets.disable_progress_bars()
-
-    def __exit__(self, *_: object) -> None:
-        if not self.shown:
-            datasets.enable_progress_bars()
+def _begin(tokenizer: Any) -> int:
+    """Return the begin token, or the end token of a base that has no begin token."""
+    begin = tokenizer.bos_token_id
+    return int(tokenizer.eos_token_id if begin is None else begin)

@@ -22,6 +22,7 @@ from casemix.core.training import TrainConfig, load_state, seeded, state_arrays,
 from casemix.errors import FitError
 from casemix.modalities.timeseries.data import Series
 from casemix.modalities.timeseries.form import SeriesForm, fitted
+from casemix.modalities.timeseries.profile import Profiler
 from casemix.modalities.timeseries.profile_model import ProfileModel
 from casemix.modalities.timeseries.recurrent import (
     Past,
@@ -34,6 +35,7 @@ from casemix.modalities.timeseries.scaling import NormalScores
 _NAME = "timeseries/autoregressive"
 _LEAST = 16  # series
 _LONGEST = 512  # times
+_LEAST_SPREAD = 0.15  # of a channel in one series, in normal scores
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ class Autoregressive(Generator):
             )
         series: Series = data.payload
         self._scores = NormalScores.fit(series.values)
-        self._profiles = ProfileModel.fit(series, given)
+        scored = self._scores.series(series)
+        self._profiles = ProfileModel.fit(scored, given)
         self._form = form
         net = self._network(seed)
-        loss = _loss(self._scores, series, self._profiles.profiler.scores(series), self.config)
+        loss = _loss(self._scores, series, self._profiles.profiler, self.config)
         train(net, loss, len(data), self.config.train, seed=seed, progress=progress, label="series")
         self._net = net.eval()
         return self
@@ -116,7 +119,8 @@ class Autoregressive(Generator):
         with (progress or Progress()).step("series", len(ids)) as bar, torch.inference_mode():
             for positions, used in fixed_batches(len(ids), self.config.batch):
                 noise = _Noise.of(seed, [ids[i] for i in positions], values.shape[1:])
-                drawn = _draw(self._net, self._scores, torch.from_numpy(contexts[positions]), noise)
+                own = _Own.of(self._profiles.profiler, contexts[positions])
+                drawn = _draw(self._net, self._scores, own, noise)
                 values[positions[:used]] = self._scores.decode(drawn)[:used]
                 bar.advance(used)
         return form.samples(given, values)
@@ -166,11 +170,32 @@ class Autoregressive(Generator):
         )
 
 
-def _loss(scores: NormalScores, series: Series, profiles: np.ndarray, config: Config) -> _Loss:
-    lower, upper = (torch.from_numpy(a) for a in scores.encode(series.values))
+@dataclass(frozen=True)
+class _Own:
+    """What belongs to each series: its context, and its own level and spread of each channel.
+
+    The network sees scores less the level, divided by the spread. How strongly a subject differs
+    from others is then settled by the profile, and what is left to learn is alike in all.
+    """
+
+    context: torch.Tensor  # (n, k)
+    level: torch.Tensor  # (n, 1, c)
+    spread: torch.Tensor  # (n, 1, c)
+
+    @classmethod
+    def of(cls, profiler: Profiler, profiles: np.ndarray) -> Self:
+        level, spread = profiler.levels(profiles)
+        spread = np.maximum(np.nan_to_num(spread, nan=1.0), _LEAST_SPREAD)
+        parts = (profiles, np.nan_to_num(level)[:, None], spread[:, None])
+        return cls(*(torch.from_numpy(part.astype(np.float32)) for part in parts))
+
+
+def _loss(scores: NormalScores, series: Series, profiler: Profiler, config: Config) -> _Loss:
+    own = _Own.of(profiler, profiler.scores(scores.series(series)))
+    ends = (torch.from_numpy(a) for a in scores.encode(series.values))
+    lower, upper = ((end - own.level) / own.spread for end in ends)
     seen = torch.from_numpy(series.recorded.astype(np.float32))
-    context = torch.from_numpy(profiles.astype(np.float32))
-    return _Loss(lower, upper, seen, context, config)
+    return _Loss(lower, upper, seen, own.context, config)
 
 
 @dataclass(frozen=True)
@@ -226,15 +251,13 @@ class _Noise:
         return cls(*(torch.from_numpy(a.reshape(-1, *shape).astype(np.float32)) for a in flat))
 
 
-def _draw(
-    net: RecurrentSeries, scale: NormalScores, context: torch.Tensor, noise: _Noise
-) -> np.ndarray:
+def _draw(net: RecurrentSeries, scale: NormalScores, own: _Own, noise: _Noise) -> np.ndarray:
     """Return scores (b, t, c), NaN where nothing is recorded."""
     b, times, c = noise.seen.shape
     past = Past(torch.zeros(b, 1, c), torch.zeros(b, 1, c), torch.zeros(b, 1, c))
     memory, made = None, []
     for t in range(times):
-        state, memory = net.step(past, context, t, memory)
+        state, memory = net.step(past, own.context, t, memory)
         seen, scores = torch.zeros(b, 1, c), torch.zeros(b, 1, c)
         for j in range(c):
             chance = torch.sigmoid(net.seen_logits(state, seen)[..., j])
@@ -243,8 +266,10 @@ def _draw(
             mixture = net.mixtures(state, scores, seen, past.last)[..., j, :]
             choice, normal = noise.choice[:, t : t + 1, j], noise.score[:, t : t + 1, j]
             drawn = mixture_draw(mixture, choice, normal)
-            scores[..., j] = torch.from_numpy(scale.middle(j, drawn.numpy())) * seen[..., j]
+            level, spread = own.level[..., j], own.spread[..., j]
+            middle = scale.middle(j, (drawn * spread + level).numpy())
+            scores[..., j] = (torch.from_numpy(middle) - level) / spread * seen[..., j]
         made.append(torch.where(seen > 0, scores, torch.nan))
         age = torch.where(seen > 0, 0.0, torch.expm1(past.age) + 1)
         past = Past(torch.where(seen > 0, scores, past.last), torch.log1p(age), seen)
-    return torch.cat(made, dim=1).numpy()
+    return (torch.cat(made, dim=1) * own.spread + own.level).numpy()

@@ -115,7 +115,9 @@ class Flow(Generator):
                 start = torch.from_numpy(noise.astype(np.float32))
                 context = torch.from_numpy(contexts[positions])
                 drawn = _carried(self._net, start, context, self.config.solver_steps)
-                made = self._filled.decode(self._patches.decode(drawn.numpy()))
+                filled = self._patches.decode(drawn.numpy())
+                means, _ = self._profiles.profiler.levels(contexts[positions])
+                made = self._filled.decode(filled, means)
                 values[positions[:used]] = made[:used]
                 bar.advance(used)
         return form.samples(given, values)
@@ -166,6 +168,7 @@ class Flow(Generator):
                 hidden=c.hidden,
                 layers=c.layers,
                 heads=c.heads,
+                placed=not self._filled.waves,
             ),
         )
 

@@ -7,6 +7,7 @@ import pytest
 from casemix.core import registry
 from casemix.core.conditions import Conditions
 from casemix.core.fields import Field, Kind, Schema
+from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import ConditionError, FitError
 from casemix.modalities.imaging.data import Images
@@ -74,17 +75,15 @@ def test_an_unusable_map_is_an_error(fitted, maps, message):
         fitted.generate(Conditions(rows.rows, rows.schema, maps), seed=1)
 
 
-def test_an_interrupted_fit_goes_on_to_the_same_model(fitted, tmp_path):
-    from casemix.core.progress import Progress
-
-    data, given = toy(32, seed=0)
-    once = Flow.tiny().fit(data, given, seed=0, progress=Progress(checkpoints=tmp_path / "a"))
-    again = Flow.tiny().fit(data, given, seed=0, progress=Progress(checkpoints=tmp_path / "a"))
-    fresh = Flow.tiny().fit(data, given, seed=0)
-    rows = wanted(0.5, "b", n=3)
-    pixels = [m.generate(rows, seed=1).payload.pixels for m in (once, again, fresh)]
-    assert np.array_equal(pixels[0], pixels[1])
-    assert np.array_equal(pixels[0], pixels[2])
+def test_a_finished_fit_is_taken_up_from_its_checkpoints(tmp_path):
+    data, given = toy(24, seed=0)
+    kept = Progress(checkpoints=tmp_path)
+    first = Flow.tiny().fit(data, given, seed=0, progress=kept)
+    parts = {str(p.parent.relative_to(tmp_path)) for p in tmp_path.rglob("step.json")}
+    assert parts == {"masks/training", "codes/training", "pictures/training"}
+    again = Flow.tiny().fit(data, given, seed=0, progress=kept)
+    pixels = [m.generate(wanted(0.5, "b", n=3), seed=1).payload.pixels for m in (first, again)]
+    assert np.array_equal(*pixels)
 
 
 def no_masks(data):

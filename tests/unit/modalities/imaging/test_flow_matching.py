@@ -24,8 +24,8 @@ def test_without_a_network_the_flow_samples_the_fitted_normal_distribution():
     prior = Prior.fit(data, 3)
     noise = torch.from_numpy(seeding.generator(1).standard_normal((4000, 6)).astype(np.float32))
     made = integrate(nothing, prior, noise, 64).numpy()
-    assert np.abs(np.cov(made.T) - np.cov(data.T)).max() < 0.35
     assert made.std(axis=0) == pytest.approx(data.std(axis=0), rel=0.1)
+    assert np.abs(np.corrcoef(made.T) - np.corrcoef(data.T)).max() < 0.1
 
 
 def test_the_linear_guess_leaves_nothing_to_learn_of_normal_data():
@@ -34,7 +34,7 @@ def test_the_linear_guess_leaves_nothing_to_learn_of_normal_data():
     x = 0.5 * data + 0.5 * torch.randn(data.shape, generator=torch.Generator().manual_seed(0))
     sigma = torch.full((len(x),), 0.5)
     guess = prior.velocity(x, sigma)
-    truth = 2 * (x - data) - data  # noise - clean
+    truth = 2 * (x - data)  # noise - clean
     # The error of a regression is uncorrelated with its input.
     assert torch.corrcoef(torch.stack([(truth - guess)[:, 0], x[:, 0]]))[0, 1].abs() < 0.05
     assert flow_loss(nothing, prior, data, torch.Generator().manual_seed(1)) < 1.5

@@ -20,7 +20,7 @@ def test_unseen_masks_come_back_from_their_code():
 
 
 def test_a_moved_mask_changes_its_pose_and_not_its_shape():
-    masks = toy(64, seed=0)[0].payload.masks
+    masks = np.pad(toy(64, seed=0)[0].payload.masks, ((0, 0), (0, 0), (8, 8), (8, 8)))
     space = ShapeSpace.fit(masks, 3, most_axes=8)
     moved = np.roll(masks, 2, axis=2)
     assert np.allclose(mask_poses(moved)[:, 0] - mask_poses(masks)[:, 0], 2)

@@ -40,10 +40,11 @@ def made(method: str) -> tuple[Samples, Samples, Conditions]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_gaps_are_as_frequent_as_in_training(method):
+def test_gaps_are_as_in_training(method):
     data, synthetic, _ = made(method)
     difference = gaps(synthetic.payload.values) - gaps(data.payload.values)
-    assert np.abs(difference).max() < 0.08
+    assert np.abs(difference[:3]).max() < 0.08  # shares
+    assert np.abs(difference[3:]).max() < 0.2  # correlations
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -141,7 +142,7 @@ def test_marginals_keep_cells_and_lose_conditions():
     synthetic = marginals.Marginals().fit(data, given, seed=0).generate(given, seed=1)
     rate = np.nanmean(synthetic.payload.values[:, :, 0], axis=1)
     assert abs(np.corrcoef(rate, given.rows["severity"])[0, 1]) < 0.25
-    difference = gaps(synthetic.payload.values)[0] - gaps(data.payload.values)[0]
+    difference = gaps(synthetic.payload.values)[:3] - gaps(data.payload.values)[:3]
     assert np.abs(difference).max() < 0.03
     assert np.nanmin(synthetic.payload.values[:, :, 1] - synthetic.payload.values[:, :, 2]) < 30
 
