@@ -1,4 +1,4 @@
-"""Does patient_link track the phantom's built-in coupling? Real against phantoms of coupling 0 to 1.
+"""Does patient_link track the phantom's built-in coupling?
 
 Prints, per pair of modalities, link and patient_link of a fresh phantom whose modalities share all,
 half and nothing beyond the recorded context. Takes a few minutes on two cores.
@@ -25,10 +25,9 @@ def main() -> None:
                 continue
             beyond = pair["patient_link"]
             low, high = beyond["interval"] or (float("nan"),) * 2
-            print(
-                f"{pair['a'] + ' and ' + pair['b']:24s} {coupling:8.1f} {pair['link']['value']:6.2f}"
-                f" {beyond['value']:12.2f}   [{low:.2f}, {high:.2f}]"
-            )
+            name, link = f"{pair['a']} and {pair['b']}", pair["link"]["value"]
+            interval = f"[{low:.2f}, {high:.2f}]"
+            print(f"{name:24s} {coupling:8.1f} {link:5.2f} {beyond['value']:14.2f}  {interval}")
 
 
 if __name__ == "__main__":
