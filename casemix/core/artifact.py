@@ -53,7 +53,7 @@ class Draft:
         """Write ``name.safetensors``."""
         from safetensors.numpy import save_file
 
-        whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
+        whole = {key: np.asarray(value, order="C") for key, value in arrays.items()}
         save_file(whole, self.path / f"{name}.safetensors")
 
     def frame(self, name: str, frame: pd.DataFrame) -> None:

@@ -13,6 +13,9 @@ from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.shapes import signed_distances
 
 
+_FAR = 0.08  # of the picture's smaller side
+
+
 @dataclass(frozen=True)
 class Canvas:
     """A picture's frame: padded to whole cells, centred on the mean picture.
@@ -66,7 +69,7 @@ class Canvas:
         return (scaled - torch.from_numpy(self.mean)) / self.spread
 
     def context(self, n: int, masks: np.ndarray | None, masked: np.ndarray) -> torch.Tensor:
-        """Return the masks' squashed distance maps, float32 (n, maps, height, width).
+        """Return the masks' maps (see `mask_maps`), float32 (n, maps, height, width).
 
         Args:
             n: number of pictures.
@@ -75,7 +78,7 @@ class Canvas:
         """
         if not self.labels or masks is None:
             return torch.zeros(n, 0, *self.mean.shape[1:])
-        maps = np.tanh(signed_distances(masks, self.labels)).reshape(n, -1, *self.size)
+        maps = mask_maps(masks, self.labels).reshape(n, -1, *self.size)
         there = np.broadcast_to(np.float32(1), (n, 1, *self.size))
         known = np.concatenate([maps, there], axis=1) * masked[:, None, None, None]
         return _padded(torch.from_numpy(known.astype(np.float32)), self.size, self.patch)
@@ -116,6 +119,18 @@ class Canvas:
         """Rebuild what `to_arrays` and `to_json` returned."""
         settings = {**content, "size": tuple(content["size"])}  # type: ignore[arg-type]
         return cls(arrays["mean"], **settings)  # type: ignore[arg-type]
+
+
+def mask_maps(masks: np.ndarray, labels: int) -> np.ndarray:
+    """Return squashed signed distance maps, float32 (n, m, labels, h, w) in [-1, 1].
+
+    The background's map reaches far, so that the surroundings know where they are; those of the
+    other labels change within a pixel, so that contours in the picture can be sharp.
+    """
+    distances = signed_distances(masks, labels)  # pixels
+    reach = np.full((labels, 1, 1), 1.0, dtype=np.float32)
+    reach[0] = max(_FAR * min(masks.shape[2:]), 1.0)
+    return np.tanh(distances / reach)
 
 
 def patch_for(side: int, grid: int) -> int:

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from casemix.modalities.imaging.unet import PatchUNet
 
 _DRAWN = 12  # feature maps that the decoder hands to its full-resolution head
+_HEAD = 16  # channels of that head
 _KNOTS = np.array([0.15, 0.5, 0.85])  # brightness at which the grain's amplitude is described
 _LAPLACE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _LEAST_GRAIN = 1e-3  # of white
@@ -54,11 +55,11 @@ class PictureCode(nn.Module):
         )
         self.decoder = PatchUNet(code + context, _DRAWN, 0, patch, width)
         self.head = nn.Sequential(
-            nn.Conv2d(_DRAWN + context, 24, 3, padding=1),
+            nn.Conv2d(_DRAWN + context, _HEAD, 3, padding=1),
             nn.SiLU(),
-            nn.Conv2d(24, 24, 1),
+            nn.Conv2d(_HEAD, _HEAD, 1),
             nn.SiLU(),
-            nn.Conv2d(24, channels, 3, padding=1),
+            nn.Conv2d(_HEAD, channels, 3, padding=1),
         )
 
     def encode(self, pictures: torch.Tensor, context: torch.Tensor) -> torch.Tensor:

@@ -108,7 +108,8 @@ class PictureSpace:
         raw = (codes * self.scale + self.location).astype(np.float32)
         count = self.settings.code
         grain = raw[:, count:].mean(axis=(2, 3))  # (n, c * 3)
-        drawn = self.net.decode(torch.from_numpy(raw[:, :count].copy()), context)
+        with torch.inference_mode():
+            drawn = self.net.decode(torch.from_numpy(raw[:, :count].copy()), context)
         smooth = self.canvas.brightness(drawn)
         noise = seeding.normal(seed, ids, smooth.shape[1:], stream="grain")
         return self.canvas.pixels(add_grain(smooth, grain, noise))

@@ -93,16 +93,15 @@ class ShapeSpace:
 
 
 def signed_distances(masks: np.ndarray, labels: int) -> np.ndarray:
-    """Return signed distances to each label's contour, in reaches, float32 (n, m, labels, h, w).
+    """Return signed distances to each label's contour in pixels, float32 (n, m, labels, h, w).
 
     Positive inside. A label that is absent is as far away as the picture is large.
     """
     n, m, h, w = masks.shape
-    reach = max(_REACH * min(h, w), 1.0)  # pixels
     maps = np.empty((n, m, labels, h, w), dtype=np.float32)
     for i, j, label in np.ndindex(n, m, labels):
         maps[i, j, label] = _signed_distance(masks[i, j] == label)
-    return maps / reach
+    return maps
 
 
 def mask_poses(masks: np.ndarray) -> np.ndarray:
@@ -124,11 +123,12 @@ def mask_poses(masks: np.ndarray) -> np.ndarray:
 
 def _canonical(maps: np.ndarray, poses: np.ndarray) -> np.ndarray:
     """Return squashed maps, moved to the centre and scaled to size 1."""
+    reach = max(_REACH * min(maps.shape[-2:]), 1.0)  # pixels
     moved = np.empty_like(maps)
     for i, (row, column, log_size) in enumerate(poses):
         size = float(np.exp(log_size))
         # Distances shrink with the picture.
-        moved[i] = _resampled(maps[i], size, (row, column)) / size
+        moved[i] = _resampled(maps[i], size, (row, column)) / (size * reach)
     return np.tanh(moved)
 
 

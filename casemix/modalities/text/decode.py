@@ -66,8 +66,7 @@ def _draw(
 ) -> np.ndarray:
     """Return token ids, int64 (b, t)."""
     features, prompt, mask = given
-    shift = writer.shift(features)[:, None]
-    whole = writer.head(features, prompt) + shift
+    whole = writer.head(features, prompt)
     seen = torch.cat([mask, mask.new_ones(len(mask), whole.shape[1] - mask.shape[1])], dim=1)
     out = writer.lm(
         inputs_embeds=whole,
@@ -86,7 +85,7 @@ def _draw(
             break
         seen = torch.cat([seen, seen.new_ones(len(seen), 1)], dim=1)
         out = writer.lm(
-            inputs_embeds=writer.lm.get_input_embeddings()(torch.from_numpy(token)[:, None].to(seen.device))+shift,
+            input_ids=torch.from_numpy(token)[:, None].to(seen.device),
             attention_mask=seen,
             position_ids=positions(seen)[:, -1:],
             past_key_values=out.past_key_values,

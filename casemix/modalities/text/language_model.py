@@ -67,7 +67,6 @@ class NoteWriter(nn.Module):
         self.begin = begin
         width = lm.get_input_embeddings().weight.shape[1]
         self.prefix = _projection(features, count * width) if count else None
-        self.shift = _projection(features, width)
 
     def head(self, features: torch.Tensor, prompt: torch.Tensor) -> torch.Tensor:
         """Return the embeddings before the note, (b, l + count + 1, w)."""
@@ -96,7 +95,6 @@ class NoteWriter(nn.Module):
         head = self.head(features, prompt)
         body = self.lm.get_input_embeddings()(targets[:, :-1].clamp(min=0))
         whole = torch.cat([head, body], dim=1)  # (b, l + count + t, w)
-        whole = whole + self.shift(features)[:, None]
         seen = torch.cat([mask, mask.new_ones(len(mask), whole.shape[1] - mask.shape[1])], dim=1)
         logits = self.lm(
             inputs_embeds=whole,

@@ -11,8 +11,7 @@ import numpy as np
 from casemix.modalities.timeseries.data import Series
 from casemix.modalities.timeseries.embed import held
 from casemix.modalities.timeseries.profile import WAVEFORM_FROM
-from casemix.modalities.timeseries.scaling import NormalScores
-from casemix.modalities.timeseries.waveform_scale import WaveformScale
+from casemix.modalities.timeseries.scaling import ChannelScale
 
 
 @dataclass(frozen=True)
@@ -20,25 +19,21 @@ class FilledCoder:
     """Scaled values with gaps filled, then one channel of +-1 for each channel that has gaps.
 
     Args:
-        scale: normal scores, or standard deviations for waveforms.
+        scale: of the values.
         gappy: channels with gaps in training, int (g,).
+        waves: whether the series are waveforms.
     """
 
-    scale: NormalScores | WaveformScale
+    scale: ChannelScale
     gappy: np.ndarray
+    waves: bool
 
     @classmethod
     def fit(cls, series: Series) -> Self:
         """Learn scales and which channels have gaps."""
-        scale = (WaveformScale if series.values.shape[1] >= WAVEFORM_FROM else NormalScores).fit(
-            series.values
-        )
-        return cls(scale, np.flatnonzero((~series.recorded).any(axis=(0, 1))))
-
-    @property
-    def waves(self) -> bool:
-        """Whether the series are waveforms."""
-        return isinstance(self.scale, WaveformScale)
+        gappy = np.flatnonzero((~series.recorded).any(axis=(0, 1)))
+        waves = series.values.shape[1] >= WAVEFORM_FROM
+        return cls(ChannelScale.fit(series.values), gappy, waves)
 
     def encode(self, series: Series, place: float) -> np.ndarray:
         """Return series without gaps, float32 (n, t, c + g).
@@ -57,15 +52,13 @@ class FilledCoder:
 
         Args:
             filled: what `encode` returned, or like it.
-            means: what the mean of each channel of a waveform should be, (n, c). Amplifiers pass
+            means: scaled means that a waveform's channels should have, (n, c). Amplifiers pass
                 no constant voltage, so real baselines lie closer to 0 than a network puts them.
         """
         count = filled.shape[2] - len(self.gappy)
         scaled = filled[:, :, :count]
-        if isinstance(self.scale, WaveformScale):
-            wanted = (means - self.scale.location) / self.scale.scale
-            shift = np.nan_to_num(wanted - scaled.mean(axis=1))
-            scaled = scaled + shift[:, None]
+        if self.waves:
+            scaled = scaled + np.nan_to_num(means - scaled.mean(axis=1))[:, None]
         values = self.scale.decode(scaled)
         absent = filled[:, :, count:] < 0
         for k, c in enumerate(self.gappy):
@@ -74,11 +67,11 @@ class FilledCoder:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the coder as named arrays for an artifact."""
-        return self.scale.arrays() | {"filled.gappy": self.gappy}
+        own = {"filled.gappy": self.gappy, "filled.waves": np.array(self.waves)}
+        return self.scale.arrays() | own
 
     @classmethod
     def from_arrays(cls, named: Mapping[str, np.ndarray]) -> Self:
         """Rebuild what `arrays` returned."""
-        waves = "wave.scale" in named
-        scale = (WaveformScale if waves else NormalScores).from_arrays(named)
-        return cls(scale, named["filled.gappy"])
+        scale = ChannelScale.from_arrays(named)
+        return cls(scale, named["filled.gappy"], bool(named["filled.waves"]))

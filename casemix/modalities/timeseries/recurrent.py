@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 _TIME_WIDTH = 12
-_LEAST_SCALE = -5.0  # log of the narrowest mixture component, in normal scores
+_LEAST_SCALE = -5.0  # log of the narrowest mixture component, in standard deviations of the channel
 
 
 @dataclass(frozen=True)

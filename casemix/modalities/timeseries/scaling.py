@@ -1,132 +1,157 @@
-"""Channel values to and from a scale that networks like, with the recorded resolution kept."""
+"""Channel values to and from standard units, with the values that can be recorded kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from casemix.core.fields import Field, Kind
 from casemix.modalities.timeseries.data import Series
 
 #: A channel with at most this many distinct values is made of exactly these.
 _MOST_LEVELS = 400
-#: Knots of the quantile function of a channel with more.
-_KNOTS = 401
-#: Shares are kept this far from 0 and 1, so that the outermost scores are finite (about 3.9).
-_EDGE = 5e-5
+#: Cells of other channels beyond these two quantiles are artefacts more often than not.
+_RARE = 1e-4
+#: A positive channel more skewed than this is scaled by its logarithm.
+_SKEWED = 3.0
 
 
 @dataclass(frozen=True)
-class NormalScores:
-    """Monotone maps from each channel's values to standard normal scores.
+class Channel:
+    """The map of one channel.
 
-    A channel of few distinct values (whole beats per minute, tenths of a degree) is a staircase:
-    each value owns the interval of scores that its frequency fills, so decoding returns recorded
-    values only, in their recorded frequency. Any other channel is piecewise linear between
-    quantiles, and decoding rounds to its grid where it has one.
+    Each recordable value owns the interval of scaled numbers that lie nearer to it than to its
+    neighbours. Ranks are not used: they would flatten R waves and fever alike.
 
     Args:
-        values: per channel, the distinct values or the quantile knots, ascending; empty for a
-            channel that was never recorded.
-        shares: per channel, the share of recorded cells at or below each of ``values``.
-        stairs: per channel, whether ``values`` are all values there are.
-        steps: per channel, the distance between two recordable values; 0 = none found.
+        location: mean of the recorded cells, after the logarithm where there is one.
+        scale: their standard deviation.
+        logged: whether values are scaled by their logarithm.
+        levels: all values there are, ascending; empty for a channel of many values.
+        bounds: lowest and highest value that is made; NaN for a channel never recorded.
+        step: distance between two recordable values; 0 = none found.
     """
 
-    values: tuple[np.ndarray, ...]
-    shares: tuple[np.ndarray, ...]
-    stairs: tuple[bool, ...]
-    steps: tuple[float, ...]
+    location: float
+    scale: float
+    logged: bool
+    levels: np.ndarray
+    bounds: tuple[float, float]
+    step: float
+
+    @classmethod
+    def fit(cls, cells: np.ndarray) -> Self:
+        """Learn the map from recorded numbers (m,)."""
+        if len(cells) == 0:
+            return cls(0.0, 1.0, False, np.zeros(0), (np.nan, np.nan), 0.0)
+        cells = cells.astype(np.float64)
+        step, levels = resolution(cells), np.unique(cells)
+        few = len(levels) <= _MOST_LEVELS and (len(levels) == 1 or len(cells) >= 2 * len(levels))
+        low, high = np.quantile(cells, (0, 1) if few else (_RARE, 1 - _RARE), method="nearest")
+        kept = np.clip(cells, low, high)
+        logged = bool(low > 0 and _skewness(kept) > max(_SKEWED, abs(_skewness(np.log(kept)))))
+        kept = np.log(kept) if logged else kept
+        spread = float(kept.std())
+        scale = spread if spread > 1e-9 * max(abs(low), abs(high), 1e-12) else 1.0
+        own = levels if few else np.zeros(0)
+        return cls(float(kept.mean()), scale, logged, own, (float(low), float(high)), step)
+
+    def edges(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scaled (lower, upper) ends of the intervals of recorded values."""
+        if len(self.levels) > 1:
+            between = (self.levels[1:] + self.levels[:-1]) / 2
+            first, last = 2 * self.levels[0] - between[0], 2 * self.levels[-1] - between[-1]
+            ends = np.concatenate([[first], between, [last]])
+            place = np.searchsorted(between, values)
+            return self._scaled(ends[place]), self._scaled(ends[place + 1])
+        held = np.clip(values, *self.bounds)
+        return self._scaled(held - self.step / 2), self._scaled(held + self.step / 2)
+
+    def values(self, scaled: np.ndarray) -> np.ndarray:
+        """Return the recordable value of each scaled number; NaN if never recorded."""
+        free = scaled.astype(np.float64) * self.scale + self.location
+        if self.logged:
+            # Beyond the bounds anyway: e^x must not overflow on its way there.
+            free = np.exp(np.minimum(free, np.log(self.bounds[1]) + 1.0))
+        if len(self.levels):
+            return self.levels[np.searchsorted((self.levels[1:] + self.levels[:-1]) / 2, free)]
+        free = np.clip(free, *self.bounds)
+        if self.step == 0:
+            return free
+        return self.bounds[0] + np.rint((free - self.bounds[0]) / self.step) * self.step
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        if self.logged:
+            values = np.log(np.maximum(values, self.bounds[0] / 2))
+        return (values - self.location) / self.scale
+
+
+@dataclass(frozen=True)
+class ChannelScale:
+    """The maps of all channels."""
+
+    channels: tuple[Channel, ...]
 
     @classmethod
     def fit(cls, values: np.ndarray) -> Self:
         """Learn the maps from recorded cells of float32 (n, t, c)."""
-        maps = [_fit_channel(values[:, :, c]) for c in range(values.shape[2])]
-        found, shares, stairs, steps = zip(*maps, strict=True)
-        return cls(tuple(found), tuple(shares), tuple(stairs), tuple(steps))
+        columns = (values[:, :, c].reshape(-1) for c in range(values.shape[2]))
+        return cls(tuple(Channel.fit(column[~np.isnan(column)]) for column in columns))
 
     def encode(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the (lower, upper) ends of each cell's interval of scores, float32 (n, t, c).
+        """Return the (lower, upper) ends of each cell's interval, float32 (n, t, c).
 
-        Both are 0 where nothing was recorded. A score drawn evenly between them removes the ties.
+        Both are 0 where nothing was recorded. A number drawn evenly between them removes the
+        steps in which values are recorded.
         """
         lower, upper = (np.zeros(values.shape, dtype=np.float32) for _ in range(2))
-        for c in range(values.shape[2]):
+        for c, channel in enumerate(self.channels):
             recorded = ~np.isnan(values[:, :, c])
-            cells = values[:, :, c][recorded].astype(np.float64)
-            if len(cells) and len(self.values[c]):
-                low, high = self._interval(c, cells)
-                lower[:, :, c][recorded] = ndtri(low)
-                upper[:, :, c][recorded] = ndtri(high)
+            low, high = channel.edges(values[:, :, c][recorded].astype(np.float64))
+            lower[:, :, c][recorded], upper[:, :, c][recorded] = low, high
         return lower, upper
 
+    def decode(self, scaled: np.ndarray) -> np.ndarray:
+        """Return recordable values, float32 of the same shape (..., c).
+
+        NaN stays NaN; a channel that was never recorded comes out as NaN.
+        """
+        out = np.full(scaled.shape, np.nan, dtype=np.float32)
+        for c, channel in enumerate(self.channels):
+            known = ~np.isnan(scaled[..., c])
+            out[..., c][known] = channel.values(scaled[..., c][known])
+        return out
+
+    def middle(self, c: int, scaled: np.ndarray) -> np.ndarray:
+        """Return the middle of the interval in which each scaled number of channel c lies."""
+        low, high = self.channels[c].edges(self.channels[c].values(scaled))
+        return np.nan_to_num(0.5 * (low + high)).astype(np.float32)
+
     def series(self, series: Series) -> Series:
-        """Return the same series with the middle of each cell's interval as its value."""
+        """Return series whose values are the middles of the intervals."""
         lower, upper = self.encode(series.values)
         middle = np.where(series.recorded, 0.5 * (lower + upper), np.nan)
         plain = tuple(Field(f.name, Kind.NUMERIC) for f in series.channels)
         return Series(middle, series.step_seconds, plain)
 
-    def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Return the values of scores, float32 of the same shape (..., c); NaN stays NaN.
-
-        A channel that was never recorded comes out as NaN.
-        """
-        out = np.full(scores.shape, np.nan, dtype=np.float32)
-        for c in range(len(self.values)):
-            known = ~np.isnan(scores[..., c])
-            if len(self.values[c]):
-                out[..., c][known] = self._decode_channel(c, scores[..., c][known])
-        return out
-
-    def middle(self, c: int, scores: np.ndarray) -> np.ndarray:
-        """Return the middle of the interval in which each score of channel c lies."""
-        if len(self.values[c]) == 0:
-            return np.zeros_like(scores)
-        low, high = self._interval(c, self._decode_channel(c, scores))
-        return (0.5 * (ndtri(low) + ndtri(high))).astype(np.float32)
-
-    def _decode_channel(self, c: int, scores: np.ndarray) -> np.ndarray:
-        u, values = ndtr(scores.astype(np.float64)), self.values[c]
-        if self.stairs[c]:
-            place = np.searchsorted(self.shares[c], u, side="left")
-            return values[np.minimum(place, len(values) - 1)]
-        return on_grid(np.interp(u, self.shares[c], values), values[0], self.steps[c])
-
-    def _interval(self, c: int, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values, shares = self.values[c], self.shares[c]
-        if self.stairs[c]:
-            place = np.clip(np.searchsorted(values, cells), 0, len(values) - 1)
-            below = np.concatenate([[0.0], shares])[place]
-            low, high = below, shares[place]
-        else:
-            half = self.steps[c] / 2
-            low, high = (np.interp(cells + d, values, shares) for d in (-half, half))
-        return np.clip(low, _EDGE, 1 - _EDGE), np.clip(high, _EDGE, 1 - _EDGE)
-
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the maps as named arrays for an artifact."""
-        named: dict[str, np.ndarray] = {}
-        for c, (values, shares) in enumerate(zip(self.values, self.shares, strict=True)):
-            named |= {f"scores.values.{c}": values, f"scores.shares.{c}": shares}
-        named["scores.stairs"] = np.array(self.stairs)
-        named["scores.steps"] = np.array(self.steps)
-        return named
+        numbers = [(m.location, m.scale, m.logged, *m.bounds, m.step) for m in self.channels]
+        levels = {f"scale.levels.{c}": m.levels for c, m in enumerate(self.channels)}
+        return {"scale.numbers": np.array(numbers, dtype=np.float64)} | levels
 
     @classmethod
     def from_arrays(cls, named: Mapping[str, np.ndarray]) -> Self:
         """Rebuild what `arrays` returned."""
-        count = len(named["scores.steps"])
-        return cls(
-            tuple(named[f"scores.values.{c}"] for c in range(count)),
-            tuple(named[f"scores.shares.{c}"] for c in range(count)),
-            tuple(bool(s) for s in named["scores.stairs"]),
-            tuple(float(s) for s in named["scores.steps"]),
-        )
+        channels = []
+        for c, (location, scale, logged, low, high, step) in enumerate(named["scale.numbers"]):
+            levels = named[f"scale.levels.{c}"]
+            own = (float(location), float(scale), bool(logged), levels)
+            channels.append(Channel(*own, (float(low), float(high)), float(step)))
+        return cls(tuple(channels))
 
 
 def resolution(values: np.ndarray) -> float:
@@ -155,29 +180,6 @@ def resolution(values: np.ndarray) -> float:
     return float(f"{step:.6g}") if (on <= max(0.02 * step, noise)).all() else 0.0
 
 
-def on_grid(values: np.ndarray, origin: float, step: float) -> np.ndarray:
-    """Return the values rounded to ``origin + k * step``; unchanged where ``step`` is 0."""
-    return values if step == 0 else origin + np.rint((values - origin) / step) * step
-
-
-def _fit_channel(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, float]:
-    cells = np.sort(values[~np.isnan(values)].astype(np.float64))
-    if len(cells) == 0:
-        return np.zeros(0), np.zeros(0), True, 0.0
-    step = resolution(cells)
-    distinct, counts = np.unique(cells, return_counts=True)
-    repeated = len(distinct) == 1 or len(cells) >= 2 * len(distinct)
-    if len(distinct) <= _MOST_LEVELS and repeated:
-        return distinct, np.cumsum(counts) / len(cells), True, step
-    shares = np.linspace(0.0, 1.0, _KNOTS)
-    knots = np.quantile(cells, shares)
-    distinct, first = np.unique(knots, return_index=True)
-    return distinct, shares[_middle(first, len(knots))], False, step
-
-
-def _middle(first: np.ndarray, count: int) -> Sequence[int] | np.ndarray:
-    """Return, for each distinct knot, the middle of the run of knots that share its value."""
-    last = np.append(first[1:], count) - 1
-    middle = (first + last) // 2
-    middle[0], middle[-1] = 0, count - 1
-    return middle
+def _skewness(values: np.ndarray) -> float:
+    centred = values - values.mean()
+    return float((centred**3).mean() / max((centred**2).mean(), 1e-24) ** 1.5)

@@ -43,7 +43,7 @@ class Config:
     rows: int = 60_000
     leaf: int = 8
     sample: float = 0.63
-    features: float = 0.5
+    features: float = 0.7
     given_trees: int = 2
 
 

@@ -30,12 +30,12 @@ from casemix.modalities.timeseries.recurrent import (
     mixture_draw,
     mixture_nll,
 )
-from casemix.modalities.timeseries.scaling import NormalScores
+from casemix.modalities.timeseries.scaling import ChannelScale
 
 _NAME = "timeseries/autoregressive"
 _LEAST = 16  # series
 _LONGEST = 512  # times
-_LEAST_SPREAD = 0.15  # of a channel in one series, in normal scores
+_LEAST_SPREAD = 0.15  # of a channel in one series, in standard deviations of the channel
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Autoregressive(Generator):
     """Draws a profile given the conditions, then a series of that profile, time by time.
 
     At each time the network first draws which channels are recorded and then their values, so
-    gaps may follow events and values may follow gaps. Scores are rank-normal per channel.
+    gaps may follow events and values may follow gaps.
 
     Reference:
         Graves, Generating sequences with recurrent neural networks, arXiv:1308.0850, 2013.
@@ -80,7 +80,7 @@ class Autoregressive(Generator):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self._form: SeriesForm | None = None
-        self._scores: NormalScores
+        self._scale: ChannelScale
         self._profiles: ProfileModel
         self._net: RecurrentSeries
 
@@ -97,12 +97,12 @@ class Autoregressive(Generator):
                 next_step="Use timeseries/flow.",
             )
         series: Series = data.payload
-        self._scores = NormalScores.fit(series.values)
-        scored = self._scores.series(series)
+        self._scale = ChannelScale.fit(series.values)
+        scored = self._scale.series(series)
         self._profiles = ProfileModel.fit(scored, given)
         self._form = form
         net = self._network(seed)
-        loss = _loss(self._scores, series, self._profiles.profiler, self.config)
+        loss = _loss(self._scale, series, self._profiles.profiler, self.config)
         train(net, loss, len(data), self.config.train, seed=seed, progress=progress, label="series")
         self._net = net.eval()
         return self
@@ -120,8 +120,8 @@ class Autoregressive(Generator):
             for positions, used in fixed_batches(len(ids), self.config.batch):
                 noise = _Noise.of(seed, [ids[i] for i in positions], values.shape[1:])
                 own = _Own.of(self._profiles.profiler, contexts[positions])
-                drawn = _draw(self._net, self._scores, own, noise)
-                values[positions[:used]] = self._scores.decode(drawn)[:used]
+                drawn = _draw(self._net, self._scale, own, noise)
+                values[positions[:used]] = self._scale.decode(drawn)[:used]
                 bar.advance(used)
         return form.samples(given, values)
 
@@ -132,7 +132,7 @@ class Autoregressive(Generator):
             draft.json("config", asdict(self.config))
             draft.json("form", form.to_json())
             draft.json("encoder", self._profiles.encoder.to_json())
-            draft.arrays("fitted", self._scores.arrays() | self._profiles.arrays())
+            draft.arrays("fitted", self._scale.arrays() | self._profiles.arrays())
             draft.arrays("network", state_arrays(self._net))
 
     @classmethod
@@ -143,7 +143,7 @@ class Autoregressive(Generator):
         model = cls(Config(**config | {"train": TrainConfig(**config["train"])}))
         named = saved.arrays("fitted")
         model._form = SeriesForm.from_json(saved.json("form"))
-        model._scores = NormalScores.from_arrays(named)
+        model._scale = ChannelScale.from_arrays(named)
         model._profiles = ProfileModel.restore(saved.json("encoder"), named)
         model._net = model._network(0)
         load_state(model._net, saved.arrays("network"))
@@ -174,7 +174,7 @@ class Autoregressive(Generator):
 class _Own:
     """What belongs to each series: its context, and its own level and spread of each channel.
 
-    The network sees scores less the level, divided by the spread. How strongly a subject differs
+    The network sees values less the level, divided by the spread. How strongly a subject differs
     from others is then settled by the profile, and what is left to learn is alike in all.
     """
 
@@ -190,9 +190,9 @@ class _Own:
         return cls(*(torch.from_numpy(part.astype(np.float32)) for part in parts))
 
 
-def _loss(scores: NormalScores, series: Series, profiler: Profiler, config: Config) -> _Loss:
-    own = _Own.of(profiler, profiler.scores(scores.series(series)))
-    ends = (torch.from_numpy(a) for a in scores.encode(series.values))
+def _loss(scale: ChannelScale, series: Series, profiler: Profiler, config: Config) -> _Loss:
+    own = _Own.of(profiler, profiler.scores(scale.series(series)))
+    ends = (torch.from_numpy(a) for a in scale.encode(series.values))
     lower, upper = ((end - own.level) / own.spread for end in ends)
     seen = torch.from_numpy(series.recorded.astype(np.float32))
     return _Loss(lower, upper, seen, own.context, config)
@@ -251,7 +251,7 @@ class _Noise:
         return cls(*(torch.from_numpy(a.reshape(-1, *shape).astype(np.float32)) for a in flat))
 
 
-def _draw(net: RecurrentSeries, scale: NormalScores, own: _Own, noise: _Noise) -> np.ndarray:
+def _draw(net: RecurrentSeries, scale: ChannelScale, own: _Own, noise: _Noise) -> np.ndarray:
     """Return scores (b, t, c), NaN where nothing is recorded."""
     b, times, c = noise.seen.shape
     past = Past(torch.zeros(b, 1, c), torch.zeros(b, 1, c), torch.zeros(b, 1, c))

@@ -87,13 +87,14 @@ class Flow(Generator):
         self._filled = FilledCoder.fit(series)
         middle = self._filled.encode(series, 0.5)
         self._patches = PatchCoder.fit(middle)
-        self._profiles = ProfileModel.fit(series, given)
+        scaled = self._filled.scale.series(series)
+        self._profiles = ProfileModel.fit(scaled, given)
         self._form = form
         net = self._network(seed)
         loss = _Loss.of(
             self._patches,
             self._patches.encode(middle),
-            self._profiles.profiler.scores(series),
+            self._profiles.profiler.scores(scaled),
             self.config.jitter,
         )
         train(net, loss, len(data), self.config.train, seed=seed, progress=progress, label="series")
