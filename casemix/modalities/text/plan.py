@@ -113,8 +113,11 @@ class Planner:
             foretold / self.spread,
         ]
         stated = [f.name for f in self.reader.schema if f.kind is not Kind.NUMERIC]
-        rows = given.rows[stated].to_dict("records")
-        levels = tuple({str(k): v for k, v in row.items() if v is not None} for row in rows)
+        cells = given.rows[stated].to_numpy(dtype=object)  # (n, 0) where no level is stated
+        levels = tuple(
+            {name: cell for name, cell in zip(stated, row, strict=True) if cell is not None}
+            for row in cells
+        )
         features = np.concatenate(blocks, axis=1).astype(np.float32)
         return Plans(values, allowed, levels, features)
 

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 from datasets.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from casemix.modalities.text.slots import MARK
+
 _BEGIN, _END, _PAD = "<s>", "</s>", "<pad>"
+_CLAUSE = r"[^.:\n]*[.:\n]* ?"  # merges may span words, but not sentences
+_LEAST_SEEN = 4  # occurrences of a piece in the training notes, before it is one token
 _MARKS = 48  # slot marks that are one token each
 IGNORED = -100  # target of a padded position
 
@@ -20,30 +24,35 @@ IGNORED = -100  # target of a padded position
 def small_tokenizer(templates: Sequence[str], size: int) -> PreTrainedTokenizerFast:
     """Return a byte-level BPE tokenizer, in which each slot mark is one token.
 
+    Merges may span words, so that a phrase which recurs becomes one token: notes of a formulaic
+    corpus take a quarter of the tokens, and a model of one size learns them better and faster.
+
     Args:
         templates: delexicalised training notes.
         size: number of tokens, at least 320.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_CLAUSE), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     special = [_BEGIN, _END, _PAD]
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        min_frequency=2,
+        min_frequency=_LEAST_SEEN,
         special_tokens=special,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([_without_marks(t) for t in templates], trainer)
+    between = (part for template in templates for part in MARK.split(template)[::2])
+    tokenizer.train_from_iterator(between, trainer)
     tokenizer.add_tokens([f"<n{i}>" for i in range(_MARKS)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=_BEGIN, eos_token=_END, pad_token=_PAD
     )
-
-
-def _without_marks(template: str) -> str:
-    return "".join(part.partition(">")[2] if i else part for i, part in enumerate(template.split("<n")))
 
 
 @dataclass(frozen=True)

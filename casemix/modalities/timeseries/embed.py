@@ -18,7 +18,7 @@ from casemix.modalities.timeseries.profile import summaries
 
 NAME = "MiniRocket (Dempster 2021) + series summaries + PCA"
 _FEATURES = 2016  # 24 for each of the 84 kernels
-_DILATIONS = 8  # of each kernel; time grows with them, the other features are more thresholds
+_DILATIONS = 5  # of each kernel; time grows with them, the other features are more thresholds
 _AXES = 32
 _SHORTEST = 16  # times; MiniRocket's kernels span 9, shorter series are held at both ends
 _BATCH = 16

@@ -1,15 +1,10 @@
-"""SDV's Gaussian copula (BUSL-1.1, optional), conditioned in closed form; a baseline."""
+"""SDV's Gaussian copula: one correlation matrix over columns and conditions; a baseline."""
 
 from __future__ import annotations
 
-import io
-import random
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -22,211 +17,193 @@ from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import PluginError
-from casemix.modalities.tabular.records import (
-    Fitted,
-    check_fit,
-    fitted_or_error,
-    records,
-    with_given,
-)
+from casemix.modalities.tabular import sdv_tables
+from casemix.modalities.tabular.data import Table
+from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, with_given
+
+if TYPE_CHECKING:
+    from copulas.multivariate import GaussianMultivariate
+    from sdv.single_table import GaussianCopulaSynthesizer
 
 _NAME = "tabular/gaussian_copula"
-_TABLE = "records"
-_FILE = "synthesizer.pkl"
-_EDGE = 1e-6  # least distance of a probability from 0 and 1
-_RIDGE = 1e-6  # keeps the known cells' correlation matrix invertible
+_DISTRIBUTIONS = ("norm", "beta", "truncnorm", "uniform", "gamma", "gaussian_kde")
+_LEAST_TAIL = float(np.finfo(np.float32).eps)  # SDV's own bound on probabilities
+_LEAST_EIGENVALUE = 1e-6  # of the largest; smaller ones are columns that repeat each other
 
 
 @dataclass(frozen=True)
 class Config:
-    """How the copula's margins are fitted.
+    """How the copula is fitted.
 
     Args:
-        distribution: ``truncnorm``, ``norm``, ``gamma``, ``beta``, ``uniform`` or
-            ``gaussian_kde`` (slow) for every column. SDV's own default, beta, can miss a
-            column's mean by an order of magnitude.
+        default_distribution: SDV's family for the columns of numbers: ``norm``, ``beta``,
+            ``truncnorm``, ``uniform``, ``gamma`` or ``gaussian_kde``. The last follows skewed
+            columns best, but its time grows with the square of the rows (half a minute for
+            5,000). SDV's own default is ``beta``.
+
+    Raises:
+        PluginError: another family.
     """
 
-    distribution: str = "truncnorm"
+    default_distribution: str = "truncnorm"
+
+    def __post_init__(self) -> None:
+        if self.default_distribution not in _DISTRIBUTIONS:
+            raise PluginError(
+                f"{_NAME} has no such default_distribution.",
+                given=self.default_distribution,
+                allowed=_DISTRIBUTIONS,
+            )
 
 
 class GaussianCopula(Generator):
-    """Fits SDV's GaussianCopulaSynthesizer to columns and conditions side by side.
+    """Draws columns given any known cells from SDV's Gaussian copula of columns and conditions.
 
-    Rows are drawn from the fitted copula given the known cells, in closed form and per pattern
-    of known cells. SDV's own conditional sampling takes about 0.1 s a row and fails on rows with
-    many known cells (2.0.0), so the copula and the column transformers are used directly.
-    Missing cells come out at random, as SDV models them: which rows they fall on depends on the
-    other rows asked for.
+    Columns and conditions are one table to SDV. What a row's conditions leave open is drawn from
+    the copula's conditional normal distribution, all rows with the same known cells at once:
+    SDV's own conditional sampling solves the same equations again for each row.
+
+    A condition beyond the training range counts as the nearest training number, and a level that
+    no training record has counts as not known; cells given for a column of the table come out as
+    given all the same.
+
+    SDV saves with pickle, so a saved model loads with ``trust=True`` only.
+
+    Reference: Patki, Wedge and Veeramachaneni, The Synthetic Data Vault, DSAA 2016.
     """
 
     modality: ClassVar[str] = "tabular"
     honours: ClassVar[frozenset[Kind]] = ALL_KINDS
-    shard_invariant: ClassVar[bool] = False
+    shard_invariant: ClassVar[bool] = False  # matrix products round differently by batch
     trusted_only: ClassVar[bool] = True
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.fitted: Fitted | None = None
-        self.synthesizer: Any = None
+        self.columns: tuple[sdv_tables.Column, ...] = ()
+        self.synthesizer: GaussianCopulaSynthesizer | None = None
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
-        """Fit margins and correlations (see `Generator.fit`)."""
+        """Learn the joint distribution of conditions and columns (see `Generator.fit`)."""
         fitted = check_fit(data, given, self.honours, _NAME)
+        only_given = [n for n in given.schema.names if n not in fitted.table]
         own = data.payload.frame.set_axis(given.rows.index, axis=0)
-        only_given = [f.name for f in fitted.given if f.name not in fitted.table]
-        joint = pd.concat([own, given.rows[only_given]], axis=1).reset_index(drop=True)
-        schema = Schema((*fitted.table, *fitted.given.pick(only_given)))
-        with _sdv(seed) as (metadata, synthesizer):
-            self.synthesizer = synthesizer(
-                metadata.load_from_dict(_metadata(schema)),
-                default_distribution=self.config.distribution,
+        joint = pd.concat([own, given.rows[only_given]], axis=1)
+        schema = Schema((*fitted.table, *given.schema.pick(only_given)))
+        with (progress or Progress()).step("fitting SDV's copula", 1) as bar:
+            self.columns, coded = sdv_tables.fit_columns(joint, schema, seed)
+            self.synthesizer = sdv_tables.fit_synthesizer(
+                coded, self.columns, self.config.default_distribution
             )
-            self.synthesizer.fit({_TABLE: joint})
+            bar.advance()
         self.fitted = fitted
         return self
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
-        """Return one row per condition; given cells come out exactly (see `Generator`)."""
+        """Return rows drawn given what is known of each (see `Generator.generate`)."""
         fitted = fitted_or_error(self.fitted, _NAME)
+        assert self.synthesizer is not None
         asked = given.align(fitted.given)
-        with _sdv(seed):
-            # SDV's transformers keep random states of their own: start from the same each time.
-            self.synthesizer.reset_sampling()
-            scores = self._scores(asked, seed)  # (n, columns of the copula)
-            frame = self._values(scores, seed)
-        return records(with_given(frame[list(fitted.table.names)], asked), asked, fitted)
-
-    def _scores(self, asked: Conditions, seed: int) -> np.ndarray:
-        """Return normal scores drawn given the known cells."""
-        copula = self.synthesizer._model
+        # Public in `copulas`, but SDV has no public way to reach it.
+        copula: GaussianMultivariate = self.synthesizer._model
+        u = seeding.uniform(seed, asked.sample_ids, len(self.columns), stream="states")
+        known = sdv_tables.encode_known(self.columns, asked.values, u)
         noise = seeding.normal(seed, asked.sample_ids, (len(copula.columns),), stream="copula")
-        scores = np.empty_like(noise)
-        known = asked.values.notna()
-        for pattern in np.unique(known.to_numpy(dtype=bool), axis=0):
-            at = np.flatnonzero((known.to_numpy(dtype=bool) == pattern).all(axis=1))
-            cells = asked.values.iloc[at].loc[:, pattern]
-            places, given = self._known_scores(cells)
-            scores[at] = _conditional(copula.correlation.to_numpy(), places, given, noise[at])
-        return scores
-
-    def _known_scores(self, known: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        """Return positions (k,) and normal scores (n, k) of known cells in the copula."""
-        copula = self.synthesizer._model
-        if known.shape[1] == 0:
-            return np.empty(0, dtype=int), np.empty((len(known), 0))
-        processor = self.synthesizer._data_processor
-        numbers = processor.transform(known.reset_index(drop=True), is_condition=True)
-        places = [j for j, name in enumerate(copula.columns) if name in numbers.columns]
-        scores = [
-            ndtri(np.clip(copula.univariates[j].cdf(numbers[copula.columns[j]]), _EDGE, 1 - _EDGE))
-            for j in places
-        ]
-        return np.array(places, dtype=int), np.stack(scores, axis=1)
-
-    def _values(self, scores: np.ndarray, seed: int) -> pd.DataFrame:
-        """Return rows of typed cells from normal scores."""
-        copula = self.synthesizer._model
-        numbers = {
-            name: margin.percent_point(np.clip(ndtr(scores[:, j]), _EDGE, 1 - _EDGE))
-            for j, (name, margin) in enumerate(zip(copula.columns, copula.univariates, strict=True))
-        }
-        # Missing cells fall on positions that SDV fixes: mixed rows let the seed choose.
-        order = seeding.generator(seed, "missing").permutation(len(scores))
-        mixed = pd.DataFrame(numbers).iloc[order].reset_index(drop=True)
-        rows = self.synthesizer._data_processor.reverse_transform(mixed)
-        return rows.set_axis(order, axis=0).sort_index()
+        own = tuple(c for c in self.columns if c.field.name in fitted.table)
+        wanted = [name for c in own for name in (c.number, c.state) if name]
+        with sdv_tables.quiet():
+            scores = draw(copula.correlation.to_numpy(), to_scores(copula, known), noise)
+            coded = from_scores(copula, scores, wanted)
+        frame = with_given(sdv_tables.decode(own, coded), asked)
+        return Samples.answering("tabular", asked, Table(frame, fitted.table), fitted.record)
 
     def save(self, folder: Path) -> None:
-        """Write the model; SDV can only pickle, so that loading it needs trust."""
+        """Write the model; SDV's part is a pickle (see `Generator.save`)."""
         fitted = fitted_or_error(self.fitted, _NAME)
-        with artifact.writing(folder, _NAME, trusted_only=True) as draft:
+        assert self.synthesizer is not None
+        with artifact.writing(folder, _NAME, trusted_only=self.trusted_only) as draft:
             draft.json("config", asdict(self.config))
             draft.json("fitted", fitted.to_json())
-            with _sdv(0):
-                self.synthesizer.save(str(draft.folder("sdv") / _FILE))
+            draft.json("columns", {"columns": [c.to_json() for c in self.columns]})
+            self.synthesizer.save(str(draft.folder("sdv") / "synthesizer.pkl"))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
-        """Read a saved model (see `Generator.load`)."""
+        """Read a saved model; needs ``trust=True`` (see `Generator.load`)."""
         saved = artifact.reading(folder, _NAME, trust=trust)
-        model = cls(Config(**saved.json("config")))
-        model.fitted = Fitted.from_json(saved.json("fitted"))
-        with _sdv(0):
-            from sdv.utils import load_synthesizer
-
-            model.synthesizer = load_synthesizer(str(saved.folder("sdv") / _FILE))
-        return model
+        copula = cls(Config(**saved.json("config")))
+        copula.fitted = Fitted.from_json(saved.json("fitted"))
+        stored = saved.json("columns")["columns"]
+        copula.columns = tuple(sdv_tables.Column.from_json(c) for c in stored)
+        copula.synthesizer = sdv_tables.load_synthesizer(saved.folder("sdv") / "synthesizer.pkl")
+        return copula
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return an instance with normal margins, the fastest to fit."""
-        return cls(Config(distribution="norm"))
+        """Return an instance with the fastest distribution."""
+        return cls(Config(default_distribution="norm"))
 
 
-def _conditional(
-    correlation: np.ndarray, known: np.ndarray, scores: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    """Return normal scores of all columns given those of the known ones.
+def to_scores(copula: GaussianMultivariate, known: pd.DataFrame) -> np.ndarray:
+    """Return the normal scores of known cells, NaN elsewhere, (n, columns of the copula)."""
+    scores = np.full((len(known), len(copula.columns)), np.nan)
+    for j, (name, univariate) in enumerate(zip(copula.columns, copula.univariates, strict=True)):
+        if name in known:
+            cells = known[name].to_numpy()
+            there = ~np.isnan(cells)
+            if there.any():
+                scores[there, j] = ndtri(_inside(univariate.cdf(cells[there])))
+    return scores
+
+
+def from_scores(
+    copula: GaussianMultivariate, scores: np.ndarray, wanted: list[str]
+) -> pd.DataFrame:
+    """Return these columns of the copula from normal scores without NaN, (n, all columns)."""
+    of = dict(zip(copula.columns, copula.univariates, strict=True))
+    at = {name: j for j, name in enumerate(copula.columns)}
+    columns = {name: of[name].percent_point(_inside(ndtr(scores[:, at[name]]))) for name in wanted}
+    return pd.DataFrame(columns, index=range(len(scores)))
+
+
+def draw(correlation: np.ndarray, scores: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return scores with the NaN cells drawn from their conditional normal distribution.
 
     Args:
         correlation: (d, d).
-        known: positions of known columns, (k,).
-        scores: their scores, (n, k).
-        noise: standard normal, (n, d).
+        scores: (n, d), NaN = to be drawn.
+        noise: standard normal numbers, (n, d).
     """
-    d = len(correlation)
-    free = np.setdiff1d(np.arange(d), known)
-    drawn = np.empty_like(noise)
-    drawn[:, known] = scores
-    within = correlation[np.ix_(known, known)] + _RIDGE * np.eye(len(known))
-    pull = np.linalg.solve(within, correlation[np.ix_(known, free)])  # (k, f)
-    left = correlation[np.ix_(free, free)] - correlation[np.ix_(free, known)] @ pull
-    size, axes = np.linalg.eigh((left + left.T) / 2)
-    root = axes * np.sqrt(np.maximum(size, 0.0))
-    drawn[:, free] = scores @ pull + noise[:, free] @ root.T
+    drawn = scores.copy()
+    patterns, of_row = np.unique(np.isnan(scores), axis=0, return_inverse=True)
+    for k, free in enumerate(patterns):
+        if not free.any():
+            continue
+        rows = np.flatnonzero(of_row.ravel() == k)
+        slopes, root = conditional(correlation, free)
+        mean = scores[np.ix_(rows, ~free)] @ slopes.T
+        drawn[np.ix_(rows, free)] = mean + noise[np.ix_(rows, free)] @ root.T
     return drawn
 
 
-def _metadata(schema: Schema) -> dict[str, Any]:
-    columns = {
-        f.name: {"sdtype": "numerical" if f.kind is Kind.NUMERIC else "categorical"} for f in schema
-    }
-    return {"tables": {_TABLE: {"columns": columns}}}
+def conditional(correlation: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return slopes (f, d - f) and a root of the covariance (f, f) of the free columns.
 
-
-@contextmanager
-def _sdv(seed: int) -> Iterator[tuple[Any, Any]]:
-    """Yield SDV's Metadata and GaussianCopulaSynthesizer; global random states are kept.
-
-    Its warnings and progress bars are about its own settings, and stay off the terminal.
-
-    Raises:
-        PluginError: SDV is not installed.
+    Args:
+        correlation: (d, d); columns may repeat each other.
+        free: which f columns are to be drawn given the others, bool (d,).
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import torch
-            from sdv.metadata import Metadata
-            from sdv.single_table import GaussianCopulaSynthesizer
-    except ImportError as error:
-        raise PluginError(
-            f"{_NAME} needs SDV, which is not installed.",
-            next_step="pip install 'casemix[sdv]'. SDV is under the Business Source License 1.1: "
-            "read it before you offer synthetic data as a service.",
-        ) from error
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        np.random.seed(seeding.child(seed, "sdv") % 2**32)
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield Metadata, GaussianCopulaSynthesizer
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])
+    between = correlation[np.ix_(free, ~free)]
+    known = correlation[np.ix_(~free, ~free)]
+    slopes = between @ np.linalg.pinv(known, rcond=_LEAST_EIGENVALUE, hermitian=True)
+    covariance = correlation[np.ix_(free, free)] - slopes @ between.T
+    values, vectors = np.linalg.eigh(covariance)
+    return slopes, vectors * np.sqrt(np.maximum(values, 0.0))
+
+
+def _inside(probability: np.ndarray) -> np.ndarray:
+    return np.clip(probability, _LEAST_TAIL, 1.0 - _LEAST_TAIL)

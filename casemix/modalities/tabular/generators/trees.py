@@ -23,7 +23,7 @@ from casemix.modalities.tabular.sequential.joint import JointModel, fit_joint
 from casemix.modalities.tabular.sequential.particles import draw
 
 _NAME = "tabular/trees"
-_MANY_LEVELS = 30  # columns with more levels come last: as predictors they are the weakest
+_MANY_LEVELS = 100  # columns with more levels come last: as predictors they are the weakest
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from casemix.core import artifact, seeding
+from casemix.core import artifact
 from casemix.core.batches import fixed_batches
 from casemix.core.conditions import ALL_KINDS, Conditions
 from casemix.core.fields import Kind
@@ -21,21 +21,16 @@ from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
 from casemix.errors import FitError
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.drawing import Noise, Own, draw, spread_gain
 from casemix.modalities.timeseries.form import SeriesForm, fitted
 from casemix.modalities.timeseries.profile import Profiler
 from casemix.modalities.timeseries.profile_model import ProfileModel
-from casemix.modalities.timeseries.recurrent import (
-    Past,
-    RecurrentSeries,
-    mixture_draw,
-    mixture_nll,
-)
+from casemix.modalities.timeseries.recurrent import RecurrentSeries, mixture_nll
 from casemix.modalities.timeseries.scaling import ChannelScale
 
 _NAME = "timeseries/autoregressive"
 _LEAST = 16  # series
 _LONGEST = 512  # times
-_LEAST_SPREAD = 0.15  # of a channel in one series, in standard deviations of the channel
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,7 @@ class Autoregressive(Generator):
         self._scale: ChannelScale
         self._profiles: ProfileModel
         self._net: RecurrentSeries
+        self._gain: np.ndarray
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
@@ -105,7 +101,35 @@ class Autoregressive(Generator):
         loss = _loss(self._scale, series, self._profiles.profiler, self.config)
         train(net, loss, len(data), self.config.train, seed=seed, progress=progress, label="series")
         self._net = net.eval()
+        self._gain = self._calibrated(scored, seed)
         return self
+
+    def _calibrated(self, scored: Series, seed: int) -> np.ndarray:
+        """Return the spread gain of each channel, from series drawn for training profiles."""
+        profiles = self._profiles.profiler.scores(scored)
+        ids = [f"calibration {i}" for i in range(min(len(profiles), 4 * self.config.batch))]
+        drawn = self._drawn(profiles[: len(ids)], ids, np.ones(scored.values.shape[2]), seed)
+        own = Own.of(self._profiles.profiler, profiles[: len(ids)])
+        return spread_gain(drawn, own)
+
+    def _drawn(
+        self,
+        profiles: np.ndarray,
+        ids: list[str],
+        gain: np.ndarray,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> np.ndarray:
+        """Return scaled series (n, t, c) of profiles (n, k)."""
+        form = fitted(self._form, _NAME)
+        drawn = np.empty((len(ids), form.times, len(form.channels)), dtype=np.float32)
+        with (progress or Progress()).step("series", len(ids)) as bar, torch.inference_mode():
+            for positions, used in fixed_batches(len(ids), self.config.batch):
+                noise = Noise.of(seed, [ids[i] for i in positions], drawn.shape[1:])
+                own = Own.of(self._profiles.profiler, profiles[positions]).wider(gain)
+                drawn[positions[:used]] = draw(self._net, self._scale, own, noise)[:used]
+                bar.advance(used)
+        return drawn
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
@@ -113,17 +137,9 @@ class Autoregressive(Generator):
         """See `Generator.generate`."""
         form = fitted(self._form, _NAME)
         aligned = given.align(form.given)
-        contexts = self._profiles.draw(aligned, seed=seed)
-        values = np.empty((len(aligned), form.times, len(form.channels)), dtype=np.float32)
-        ids = aligned.sample_ids
-        with (progress or Progress()).step("series", len(ids)) as bar, torch.inference_mode():
-            for positions, used in fixed_batches(len(ids), self.config.batch):
-                noise = _Noise.of(seed, [ids[i] for i in positions], values.shape[1:])
-                own = _Own.of(self._profiles.profiler, contexts[positions])
-                drawn = _draw(self._net, self._scale, own, noise)
-                values[positions[:used]] = self._scale.decode(drawn)[:used]
-                bar.advance(used)
-        return form.samples(given, values)
+        profiles = self._profiles.draw(aligned, seed=seed)
+        drawn = self._drawn(profiles, aligned.sample_ids, self._gain, seed, progress)
+        return form.samples(given, self._scale.decode(drawn))
 
     def save(self, folder: Path) -> None:
         """See `Generator.save`."""
@@ -132,7 +148,8 @@ class Autoregressive(Generator):
             draft.json("config", asdict(self.config))
             draft.json("form", form.to_json())
             draft.json("encoder", self._profiles.encoder.to_json())
-            draft.arrays("fitted", self._scale.arrays() | self._profiles.arrays())
+            own = {"gain": self._gain}
+            draft.arrays("fitted", self._scale.arrays() | self._profiles.arrays() | own)
             draft.arrays("network", state_arrays(self._net))
 
     @classmethod
@@ -145,6 +162,7 @@ class Autoregressive(Generator):
         model._form = SeriesForm.from_json(saved.json("form"))
         model._scale = ChannelScale.from_arrays(named)
         model._profiles = ProfileModel.restore(saved.json("encoder"), named)
+        model._gain = named["gain"]
         model._net = model._network(0)
         load_state(model._net, saved.arrays("network"))
         model._net.eval()
@@ -170,28 +188,8 @@ class Autoregressive(Generator):
         )
 
 
-@dataclass(frozen=True)
-class _Own:
-    """What belongs to each series: its context, and its own level and spread of each channel.
-
-    The network sees values less the level, divided by the spread. How strongly a subject differs
-    from others is then settled by the profile, and what is left to learn is alike in all.
-    """
-
-    context: torch.Tensor  # (n, k)
-    level: torch.Tensor  # (n, 1, c)
-    spread: torch.Tensor  # (n, 1, c)
-
-    @classmethod
-    def of(cls, profiler: Profiler, profiles: np.ndarray) -> Self:
-        level, spread = profiler.levels(profiles)
-        spread = np.maximum(np.nan_to_num(spread, nan=1.0), _LEAST_SPREAD)
-        parts = (profiles, np.nan_to_num(level)[:, None], spread[:, None])
-        return cls(*(torch.from_numpy(part.astype(np.float32)) for part in parts))
-
-
 def _loss(scale: ChannelScale, series: Series, profiler: Profiler, config: Config) -> _Loss:
-    own = _Own.of(profiler, profiler.scores(scale.series(series)))
+    own = Own.of(profiler, profiler.scores(scale.series(series)))
     ends = (torch.from_numpy(a) for a in scale.encode(series.values))
     lower, upper = ((end - own.level) / own.spread for end in ends)
     seen = torch.from_numpy(series.recorded.astype(np.float32))
@@ -230,46 +228,3 @@ class _Loss:
         share = 1.0 - self.config.dropout
         drawn = torch.rand((rows, 1, self.config.hidden), generator=noise)
         return (drawn < share).float() / share
-
-
-@dataclass(frozen=True)
-class _Noise:
-    """The randomness of a batch: (b, t, c) each."""
-
-    seen: torch.Tensor
-    choice: torch.Tensor
-    score: torch.Tensor
-
-    @classmethod
-    def of(cls, seed: int, ids: list[str], shape: tuple[int, ...]) -> Self:
-        count = int(np.prod(shape))
-        flat = [
-            seeding.uniform(seed, ids, count, stream="seen"),
-            seeding.uniform(seed, ids, count, stream="choice"),
-            seeding.normal(seed, ids, (count,), stream="score"),
-        ]
-        return cls(*(torch.from_numpy(a.reshape(-1, *shape).astype(np.float32)) for a in flat))
-
-
-def _draw(net: RecurrentSeries, scale: ChannelScale, own: _Own, noise: _Noise) -> np.ndarray:
-    """Return scores (b, t, c), NaN where nothing is recorded."""
-    b, times, c = noise.seen.shape
-    past = Past(torch.zeros(b, 1, c), torch.zeros(b, 1, c), torch.zeros(b, 1, c))
-    memory, made = None, []
-    for t in range(times):
-        state, memory = net.step(past, own.context, t, memory)
-        seen, scores = torch.zeros(b, 1, c), torch.zeros(b, 1, c)
-        for j in range(c):
-            chance = torch.sigmoid(net.seen_logits(state, seen)[..., j])
-            seen[..., j] = (noise.seen[:, t : t + 1, j] < chance).float()
-        for j in range(c):
-            mixture = net.mixtures(state, scores, seen, past.last)[..., j, :]
-            choice, normal = noise.choice[:, t : t + 1, j], noise.score[:, t : t + 1, j]
-            drawn = mixture_draw(mixture, choice, normal)
-            level, spread = own.level[..., j], own.spread[..., j]
-            middle = scale.middle(j, (drawn * spread + level).numpy())
-            scores[..., j] = (torch.from_numpy(middle) - level) / spread * seen[..., j]
-        made.append(torch.where(seen > 0, scores, torch.nan))
-        age = torch.where(seen > 0, 0.0, torch.expm1(past.age) + 1)
-        past = Past(torch.where(seen > 0, scores, past.last), torch.log1p(age), seen)
-    return (torch.cat(made, dim=1) * own.spread + own.level).numpy()
