@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.shapes import signed_distances
 
-
 _FAR = 0.08  # of the picture's smaller side
 
 

@@ -15,6 +15,7 @@ from casemix.core.progress import Progress
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
 from casemix.modalities.imaging.conditioning import Steering, with_constant
 from casemix.modalities.imaging.flow_matching import Prior, flow_loss, guided, integrate
+from casemix.modalities.imaging.linear_mean import LinearMean
 from casemix.modalities.imaging.nested import joined, part
 from casemix.modalities.imaging.shapes import ShapeSpace
 
@@ -72,11 +73,13 @@ class MaskFlow:
 
     Args:
         space: codes of masks.
-        prior: normal approximation of the codes.
+        mean: the codes' mean given conditions.
+        prior: normal approximation of what the mean leaves over.
         net: velocity network.
     """
 
     space: ShapeSpace
+    mean: LinearMean
     prior: Prior
     net: CodeNet
 
@@ -103,19 +106,21 @@ class MaskFlow:
         """
         space = ShapeSpace.fit(masks, labels, most_axes=min(_AXES, max(len(masks) // 3, 1)))
         codes = space.encode(masks)
-        prior = Prior.fit(codes, space.width)
+        everything = steering.rows(torch.arange(len(masks)))
+        mean, left = LinearMean.fit(everything.numpy(), codes)
+        prior = Prior.fit(left, space.width)
         net = seeded(seed, lambda: CodeNet(space.width, 2 * steering.values.shape[1]))
-        clean = torch.from_numpy(codes)
+        unseen = mean(everything) + torch.from_numpy(left)  # as if each were left out
 
         def loss(net: nn.Module, rows: torch.Tensor, noise: torch.Generator) -> torch.Tensor:
             given = steering.dropped(rows, noise, jitter=_JITTER)
             there = prior.to(rows.device)
-            wanted = clean.to(rows.device)[rows]
-            return flow_loss(lambda x, sigma: net(x, sigma, given), there, wanted, noise)
+            clean = unseen.to(rows.device)[rows] - mean(given)
+            return flow_loss(lambda x, sigma: net(x, sigma, given), there, clean, noise)
 
         config = TrainConfig(steps=steps, batch_size=_BATCH, weight_decay=0.05, ema_decay=0.995)
         train(net, loss, len(masks), config, seed=seed, progress=progress, label="masks")
-        return cls(space, prior, net)
+        return cls(space, mean, prior, net)
 
     def sample(
         self, ids: list[str], steering: Steering, *, seed: int, guidance: float
@@ -128,13 +133,16 @@ class MaskFlow:
                 given = steering.rows(torch.from_numpy(positions))
                 velocity = guided(self.net, given, guidance)
                 made = integrate(velocity, self.prior, torch.from_numpy(noise[positions]), _STEPS)
-                codes[positions[:used]] = made[:used].numpy()
+                codes[positions[:used]] = (made + self.mean(given))[:used].numpy()
         return self.space.decode(codes)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return the generator as arrays for `casemix.core.artifact`."""
         return joined(
-            space=self.space.to_arrays(), prior=self.prior.to_arrays(), net=state_arrays(self.net)
+            space=self.space.to_arrays(),
+            mean=self.mean.to_arrays(),
+            prior=self.prior.to_arrays(),
+            net=state_arrays(self.net),
         )
 
     @classmethod
@@ -143,4 +151,5 @@ class MaskFlow:
         space = ShapeSpace.from_arrays(part(arrays, "space"))
         net = CodeNet(space.width, 2 * conditions)
         load_state(net, part(arrays, "net"))
-        return cls(space, Prior.from_arrays(part(arrays, "prior")), net.eval())
+        mean = LinearMean.from_arrays(part(arrays, "mean"))
+        return cls(space, mean, Prior.from_arrays(part(arrays, "prior")), net.eval())

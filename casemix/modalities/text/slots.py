@@ -26,6 +26,7 @@ _MOST_SLOTS = 48
 _LEAST_NOTES = 5
 _LEAST_SHARE = 0.03  # of notes in which the number stands
 _LEAST_VALUES = 4  # distinct ones; a number that never varies is a word
+_NEAR = 0.15  # standard deviations of the stated numbers
 _AGREEMENT = 0.95  # of the notes that state the number
 _ABSENT_NOTES = 5  # notes without the source that show whether the number needs it
 _REACH = 3  # marks and numbers between a number and the word that names it
@@ -170,23 +171,35 @@ def _slot(key: _Key, rows: Mapping[int, str], given: Conditions) -> Slot:
     decimals = places.most_common(1)[0][0]
     stated = np.array(list(rows))
     numbers = np.array([float(text) for text in rows.values()])
-    best, score = "", _AGREEMENT
-    for field in given.schema:
-        if field.kind is not Kind.NUMERIC:
-            continue
-        share = _agreement(given.rows[field.name].to_numpy()[stated], numbers, decimals)
-        if share > score or (share == score and not best):
-            best, score = field.name, share
+    exact = 0.5 * 10.0**-decimals + 1e-6
+    near = _NEAR * float(np.std(numbers))
+    best = _source(given, stated, numbers, exact) or _source(given, stated, numbers, near)
     needs = bool(best) and _needs(given.rows[best].to_numpy(), stated)
     return Slot(*key, decimals, best, needs)
 
 
-def _agreement(values: np.ndarray, numbers: np.ndarray, decimals: int) -> float:
-    """Return the share of numbers that a field explains at the notes' resolution."""
+def _source(given: Conditions, stated: np.ndarray, numbers: np.ndarray, within: float) -> str:
+    """Return the field that most numbers repeat, or nothing.
+
+    A measurement and its statement may differ: an ejection fraction read off one slice and the
+    reported one. Then the field that is always near is what the number states.
+    """
+    best, score = "", _AGREEMENT
+    for field in given.schema:
+        if field.kind is not Kind.NUMERIC:
+            continue
+        share = _agreement(given.rows[field.name].to_numpy()[stated], numbers, within)
+        if share > score or (share == score and not best):
+            best, score = field.name, share
+    return best
+
+
+def _agreement(values: np.ndarray, numbers: np.ndarray, within: float) -> float:
+    """Return the share of numbers that a field explains."""
     known = ~np.isnan(values)
     if known.sum() < _LEAST_NOTES or len(set(values[known])) < _LEAST_VALUES:
         return 0.0
-    return float((np.abs(values - numbers)[known] <= 0.5 * 10.0**-decimals + 1e-6).mean())
+    return float((np.abs(values - numbers)[known] <= within).mean())
 
 
 def _needs(values: np.ndarray, stated: np.ndarray) -> bool:

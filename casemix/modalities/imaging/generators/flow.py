@@ -41,7 +41,7 @@ class Config:
         steps: optimiser steps of the picture code (the autoencoder).
         flow_steps: optimiser steps of the flow over codes.
         mask_steps: optimiser steps of the flow over masks.
-        batch_size: rows per step.
+        batch_size: rows per step of the picture code; the flow over codes takes twice as many.
         width: channels of the UNets' first level; 128 and more for a GPU.
         code: numbers per cell of a picture's code.
         grid: most patches along a picture's longer side; more is finer and slower.
@@ -49,10 +49,10 @@ class Config:
         guidance: classifier-free guidance scale; 1 = as learnt.
     """
 
-    steps: int = 500
-    flow_steps: int = 400
-    mask_steps: int = 800
-    batch_size: int = 16
+    steps: int = 1000
+    flow_steps: int = 500
+    mask_steps: int = 500
+    batch_size: int = 8
     width: int = 32
     code: int = 8
     grid: int = 16
@@ -110,7 +110,9 @@ class Flow(Generator):
             images,
             space,
             Steering.of(given, encoder),
-            FlowSettings(chosen.flow_steps, chosen.batch_size, chosen.width, chosen.sampling_steps),
+            FlowSettings(
+                chosen.flow_steps, 2 * chosen.batch_size, chosen.width, chosen.sampling_steps
+            ),
             seed=seeding.child(seed, "pictures"),
             progress=progress.within("pictures"),
         )
