@@ -71,9 +71,7 @@ class NoteForm:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Rebuild what `to_json` wrote."""
-        return cls(
-            Schema.from_json(content["given"]), Schema.from_json(content["record_schema"])
-        )
+        return cls(Schema.from_json(content["given"]), Schema.from_json(content["record_schema"]))
 
 
 def fitted(form: NoteForm | None, who: str) -> NoteForm:

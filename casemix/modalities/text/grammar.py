@@ -16,6 +16,9 @@ from casemix.modalities.text.tokens import Line, join, lines
 _BEGIN, _END = -1, -2
 
 
+_ALIKE = 8  # training notes
+
+
 @dataclass(frozen=True)
 class Piece:
     """A sentence with its section; ``first`` where it opens a line."""
@@ -60,9 +63,8 @@ class Grammar:
         features: np.ndarray,
         reader: FactReader,
     ) -> Grammar:
-        return cls(
-            pieces, notes, tuple(reader.read(p.sentence) for p in pieces), features, _width(features)
-        )
+        readings = tuple(reader.read(p.sentence) for p in pieces)
+        return cls(pieces, notes, readings, features, _width(features))
 
     @property
     def longest(self) -> int:
@@ -83,7 +85,10 @@ class Grammar:
     def weights(self, features: np.ndarray) -> np.ndarray:
         """Return how near one plan is to each training note's, float64 (n,)."""
         distance = ((self.features - features).astype(np.float64) ** 2).sum(axis=1)
-        return np.exp(-(distance - distance.min()) / (2 * self.width**2)) + 1e-12
+        # The nearest notes count alike: else a patient like one in training gets that one's note.
+        alike = min(_ALIKE, len(distance))
+        beyond = np.maximum(distance - np.partition(distance, alike - 1)[alike - 1], 0.0)
+        return np.exp(-beyond / (2 * self.width**2)) + 1e-12
 
     def write(
         self,

@@ -90,7 +90,9 @@ class TokenisedNotes:
         return cls(targets, sum(len(row) > most for row in rows["tokens"]))
 
 
-def prompt_tokens(prompts: Sequence[str], tokenizer: Any, length: int) -> tuple[np.ndarray, np.ndarray]:
+def prompt_tokens(
+    prompts: Sequence[str], tokenizer: Any, length: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return prompts as (ids, mask), int64 (n, length), filled up on the left.
 
     A longer prompt loses its end.

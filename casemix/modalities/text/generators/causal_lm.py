@@ -124,9 +124,7 @@ class CausalLM(Generator):
             _LOG.warning("%d notes were cut to %d tokens.", self.truncated, config.max_tokens)
         width = plans.features.shape[1]
         writer = seeded(seed, lambda: self._new_writer(base, width))
-        loss = note_loss(
-            plans.features, self._prompt(given), notes.targets, dropout=config.dropout
-        )
+        loss = note_loss(plans.features, self._prompt(given), notes.targets, dropout=config.dropout)
         train(writer, loss, len(data), config.train, seed=seed, progress=progress, label="notes")
         self._writer, self._form = writer.eval(), form
         return self

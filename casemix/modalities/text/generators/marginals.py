@@ -59,9 +59,8 @@ class Marginals(Generator):
         texts = []
         for row in noise:
             frame, numbers = cut[int(row[0] * len(cut))], iter(row[1:])
-            texts.append(
-                join([Line(p.header, _drawn(pool[p.header], len(p.sentences), numbers)) for p in frame])
-            )
+            parts = [(p.header, _drawn(pool[p.header], len(p.sentences), numbers)) for p in frame]
+            texts.append(join([Line(header, sentences) for header, sentences in parts]))
         return form.samples(given, texts)
 
     def save(self, folder: Path) -> None:
