@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -72,23 +72,40 @@ def name_of(plugin: type[Any]) -> str:
     raise PluginError(f"{plugin.__qualname__} is not registered.", given=plugin.__module__)
 
 
-def config(plugin: type[Any], options: Mapping[str, Any]) -> Any:
-    """Return a plugin's ``Config`` with these settings.
+def config(plugin: type[Any], options: Mapping[str, Any], *, tiny: bool = False) -> Any:
+    """Return a plugin's ``Config`` with these settings; parts of it are changed by mappings.
+
+    Args:
+        plugin: a class whose module defines ``Config``.
+        options: the settings to change.
+        tiny: start from the settings of the plugin's ``tiny()`` instance.
 
     Raises:
         PluginError: the plugin has no settings, or not these.
     """
     settings = getattr(importlib.import_module(plugin.__module__), "Config", None)
-    known = [] if settings is None else [f.name for f in fields(settings)]
+    if settings is None:
+        raise PluginError(f"'{name_of(plugin)}' has no settings.", given=list(options))
+    start = plugin.tiny().config if tiny else settings()
+    return _changed(start, options, name_of(plugin))
+
+
+def _changed(present: Any, options: Mapping[str, Any], who: str) -> Any:
+    """Return a copy of a settings dataclass with changes, also of the dataclasses within it."""
+    known = [f.name for f in fields(present)]
     for key in options:
-        if settings is None or key not in known:
+        if key not in known:
             raise PluginError(
-                f"'{name_of(plugin)}' has no setting '{key}'.",
-                allowed=known or "no settings",
+                f"'{who}' has no setting '{key}'.",
+                allowed=known,
                 next_step=did_you_mean(key, known),
             )
-    assert settings is not None
-    return settings(**options)
+    nested = {
+        key: _changed(getattr(present, key), value, who)
+        for key, value in options.items()
+        if is_dataclass(getattr(present, key)) and isinstance(value, Mapping)
+    }
+    return replace(present, **{**options, **nested})
 
 
 def summary(group: str, name: str) -> str:

@@ -104,9 +104,10 @@ def generator(name: str, options: Mapping[str, Any], *, tiny: bool = False) -> G
     Args:
         name: registry name.
         options: fields of its Config; may be empty.
-        tiny: use the plugin's own smallest settings where no options are given.
+        tiny: start from the plugin's own smallest settings.
     """
     plugin: type[Generator] = registry.load("generators", name)
     if options:
-        return plugin(registry.config(plugin, options))  # type: ignore[call-arg]  # see Generator
+        config = registry.config(plugin, options, tiny=tiny)
+        return plugin(config)  # type: ignore[call-arg]  # see Generator
     return plugin.tiny() if tiny else plugin()

@@ -47,7 +47,7 @@ def pretrained(base: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def with_adapter(model: Any, *, rank: int, alpha: float) -> Any:
+def with_adapter(model: Any, *, rank: int, alpha: int) -> Any:
     """Return the model frozen, with an untrained LoRA adapter on all its linear layers.
 
     Reference:

@@ -107,7 +107,8 @@ class FactReader:
 
     def __post_init__(self) -> None:
         index: dict[Gram, list[LevelPhrase | RangePhrase]] = defaultdict(list)
-        for phrase in (*self.levels, *self.ranges):
+        phrases: list[LevelPhrase | RangePhrase] = [*self.levels, *self.ranges]
+        for phrase in phrases:
             index[phrase.words].append(phrase)
         object.__setattr__(self, "_by_words", dict(index))
 

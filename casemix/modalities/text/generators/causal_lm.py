@@ -63,7 +63,7 @@ class Config:
     base: str = SMALL
     small: SmallModel = field(default_factory=SmallModel)
     rank: int = 8
-    alpha: float = 16.0
+    alpha: int = 16
     prefix: int = 4
     prompt: int = 64
     max_tokens: int = 400
@@ -177,7 +177,7 @@ class CausalLM(Generator):
         open_, rewritten = np.arange(len(given)), 0
         for attempt in range(1 + self.config.tries):
             drawn = self._draw(given.take(open_), plans.features[open_], seed, attempt, bar)
-            for row, template in zip(open_, drawn, strict=True):
+            for row, template in zip(open_.tolist(), drawn, strict=True):
                 count = self._realiser.contradictions(template, each[row])
                 if count < faults[row]:
                     best[row], faults[row] = template, count

@@ -91,7 +91,9 @@ def test_smooth_dependence_on_many_conditions_is_kept_with_few_rows():
     target = axes[:, :5].sum(axis=1) + rng.normal(size=300)
     data, _ = samples(pd.DataFrame({"lab": target}), Schema((Field("lab", Kind.NUMERIC),)))
     fields = Schema(tuple(Field(f"up.embedding.{k}", Kind.NUMERIC) for k in range(40)))
-    model = Trees().fit(data, as_conditions(pd.DataFrame(axes, columns=fields.names), fields), seed=0)
+    model = Trees().fit(
+        data, as_conditions(pd.DataFrame(axes, columns=fields.names), fields), seed=0
+    )
     fresh = rng.normal(size=(300, 40))
     asked = as_conditions(pd.DataFrame(fresh, columns=fields.names), fields, "new-")
     made = model.generate(asked, seed=1).payload.frame["lab"]
