@@ -96,10 +96,10 @@ def _support(part: str) -> Callable[[EvalData, int], Score]:
 
 
 def _utility(data: EvalData, seed: int) -> Score:
-    if not data.target:
-        return Score(None, note="No field to predict was given or found.")
+    if data.target not in data.context_schema and data.target not in data.findings_schema:
+        return Score(None, note="There is no field to predict in these records.")
     train_y, test_y = _target(data.synthetic, data.target), _target(data.holdout, data.target)
-    train, test = _features_without(data, data.synthetic), _features_without(data, data.holdout)
+    train, test = _predictors(data, data.synthetic), _predictors(data, data.holdout)
     test_x, train_x, _ = tables.encode_columns(test, train)
     known, seen = train_y.notna().to_numpy(), test_y.notna().to_numpy()
     numeric = _is_numeric(data)
@@ -120,9 +120,11 @@ def _target(view: View, name: str) -> pd.Series:
     return view.context[name] if name in view.context else view.findings[name]
 
 
-def _features_without(data: EvalData, view: View) -> pd.DataFrame:
-    frame = features(view)
-    return frame.drop(columns=[data.target]) if data.target in frame else frame
+def _predictors(data: EvalData, view: View) -> pd.DataFrame:
+    """Return what a model may look at: without the target, and without an embedding of it."""
+    if data.target in view.findings:
+        return view.findings.drop(columns=[data.target])
+    return features(view)
 
 
 def _is_numeric(data: EvalData) -> bool:

@@ -217,7 +217,7 @@ def _tree(
         min_samples_leaf=config.leaf, max_features=config.features, random_state=seed
     )
     nodes = grown.fit(features, targets).tree_
-    feature = np.where(nodes.feature >= 0, positions[nodes.feature], -1)
+    feature = np.where(nodes.feature >= 0, positions[np.maximum(nodes.feature, 0)], -1)
     return _Tree(
         feature,
         nodes.threshold,

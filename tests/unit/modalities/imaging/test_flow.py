@@ -86,10 +86,6 @@ def test_a_finished_fit_is_taken_up_from_its_checkpoints(tmp_path):
     assert np.array_equal(*pixels)
 
 
-def no_masks(data):
-    return Images(data.payload.pixels, data.payload.channels)
-
-
 def colour(data):
     pixels = np.repeat(data.payload.pixels, 3, axis=1)[:, :, :13, :11]
     return Images(np.ascontiguousarray(pixels), ("R", "G", "B"))
@@ -103,7 +99,7 @@ def half_masked(data):
     )
 
 
-@pytest.mark.parametrize("make", [no_masks, colour, half_masked])
+@pytest.mark.parametrize("make", [colour, half_masked])
 @pytest.mark.parametrize("method", ["imaging/flow", "imaging/dcgan", "imaging/marginals"])
 def test_every_layout_is_learnt_and_made(make, method):
     data, given = toy(24, seed=0)
@@ -115,18 +111,28 @@ def test_every_layout_is_learnt_and_made(make, method):
 
 
 @pytest.mark.parametrize("method", ["imaging/flow", "imaging/dcgan"])
-def test_record_fields_are_taken_from_the_conditions_and_no_condition_is_needed(method):
-    data, given = toy(24, seed=0)
-    vendor = Schema((Field("vendor", Kind.CATEGORICAL, levels=("A", "B")),))
-    index = data.index.assign(vendor="A")
-    recorded = Samples("imaging", index, data.payload, vendor)
-    plugin = registry.load("generators", method)
+def test_no_condition_is_needed(method):
+    data, given = toy(16, seed=0)
     bare = Conditions(given.rows[["subject_id", "time"]], Schema())
-    without = plugin.tiny().fit(recorded, bare, seed=0).generate(bare, seed=1)
-    assert without.index["vendor"].isna().all()
-    joined = bare.join(pd.DataFrame({"vendor": "B"}, index=index.index), vendor)
-    made = plugin.tiny().fit(recorded, joined, seed=0).generate(joined, seed=1)
+    made = registry.load("generators", method).tiny().fit(data, bare, seed=0)
+    assert len(made.generate(bare, seed=1)) == 16
+
+
+def test_record_fields_are_taken_from_the_conditions_where_they_have_them():
+    data, given = toy(16, seed=0)
+    fields = Schema(
+        (
+            Field("vendor", Kind.CATEGORICAL, levels=("A", "B")),
+            Field("spacing", Kind.NUMERIC, "mm"),
+        )
+    )
+    index = data.index.assign(vendor="A", spacing=1.5)
+    recorded = Samples("imaging", index, data.payload, fields)
+    known = given.join(pd.DataFrame({"vendor": "B"}, index=index.index), fields.pick(["vendor"]))
+    model = registry.load("generators", "imaging/marginals")().fit(recorded, known, seed=0)
+    made = model.generate(known, seed=1)
     assert set(made.index["vendor"]) == {"B"}
+    assert made.index["spacing"].isna().all()
 
 
 @pytest.mark.parametrize("method", ["imaging/flow", "imaging/dcgan", "imaging/copy_training"])
