@@ -38,25 +38,27 @@ def check_training(data: Samples, given: Conditions, who: str) -> Images:
     return _with_enough_masks(data.payload)
 
 
-def check_wanted(given: Conditions, who: str) -> None:
-    """Raise if nothing is asked for.
+def check_wanted(given: Conditions, who: str, maps: frozenset[str] = frozenset()) -> None:
+    """Raise if nothing is asked for, or a map that the generator does not honour.
 
     Raises:
-        ConditionError: conditions without rows.
+        ConditionError: conditions without rows, or with another map than ``maps``.
     """
     if not len(given):
         raise ConditionError(f"{who} was asked for no pictures.", given="0 rows of conditions")
+    other = sorted(set(given.maps) - maps)
+    if other:
+        raise ConditionError(
+            f"{who} does not know this map.", given=other, allowed=sorted(maps) or "no maps"
+        )
 
 
 def given_masks(given: Conditions, layout: Layout, who: str) -> np.ndarray | None:
     """Return the masks asked for, uint8 (n, m, h, w), or None.
 
     Raises:
-        ConditionError: another map, or masks of another shape or with unknown labels.
+        ConditionError: masks of another shape or with unknown labels.
     """
-    other = [name for name in given.maps if name != "segmentation"]
-    if other:
-        raise ConditionError(f"{who} does not know this map.", given=other, allowed="segmentation")
     if "segmentation" not in given.maps:
         return None
     masks = np.asarray(given.maps["segmentation"])

@@ -27,7 +27,7 @@ class SmallModel:
     """
 
     width: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     vocabulary: int = 1200
 

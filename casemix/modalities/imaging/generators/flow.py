@@ -124,7 +124,7 @@ class Flow(Generator):
     ) -> Samples:
         """Return one picture per row of ``given``, with a mask where masks were learnt."""
         layout, encoder, pictures = self._fitted()
-        check_wanted(given, _KIND)
+        check_wanted(given, _KIND, self.maps)
         wanted = given.align(encoder.schema)
         steering = Steering.of(wanted, encoder)
         masks = given_masks(given, layout, _KIND)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -57,6 +57,7 @@ class Config:
         dropout: share of the plan's cells that training hides.
         batch: notes written at a time; part of what makes a sample bit-identical.
         lexicon: wordings that state a level: field -> level -> wordings. Most are learnt.
+        epochs: most passes over the notes; few notes get fewer steps, or they would be memorised.
         train: optimiser settings.
     """
 
@@ -70,12 +71,13 @@ class Config:
     temperature: float = 0.9
     top_p: float = 0.98
     tries: int = 2
-    dropout: float = 0.1
+    dropout: float = 0.2
     batch: int = 64
     lexicon: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    epochs: int = 12
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=500, batch_size=8, learning_rate=3e-3, weight_decay=0.05, ema_decay=0.98
+            steps=700, batch_size=8, learning_rate=3e-3, weight_decay=0.05, ema_decay=0.98
         )
     )
 
@@ -125,7 +127,9 @@ class CausalLM(Generator):
         width = plans.features.shape[1]
         writer = seeded(seed, lambda: self._new_writer(base, width))
         loss = note_loss(plans.features, self._prompt(given), notes.targets, dropout=config.dropout)
-        train(writer, loss, len(data), config.train, seed=seed, progress=progress, label="notes")
+        most = -(-config.epochs * len(data) // config.train.batch_size)
+        settings = replace(config.train, steps=min(config.train.steps, most))
+        train(writer, loss, len(data), settings, seed=seed, progress=progress, label="notes")
         self._writer, self._form = writer.eval(), form
         return self
 
@@ -256,7 +260,7 @@ class CausalLM(Generator):
     @classmethod
     def tiny(cls) -> Self:
         """See `Generator.tiny`."""
-        settings = TrainConfig(steps=60, batch_size=8, learning_rate=5e-3, ema_decay=0.9)
+        settings = TrainConfig(steps=250, batch_size=8, learning_rate=5e-3, ema_decay=0.9)
         size = SmallModel(width=32, layers=1, heads=2, vocabulary=400)
         return cls(Config(small=size, max_tokens=80, tries=1, batch=16, train=settings))
 

@@ -75,6 +75,14 @@ def test_an_unusable_map_is_an_error(fitted, maps, message):
         fitted.generate(Conditions(rows.rows, rows.schema, maps), seed=1)
 
 
+def test_a_method_that_follows_no_mask_refuses_one():
+    data, given = toy(16, seed=0)
+    model = registry.load("generators", "imaging/marginals")().fit(data, given, seed=0)
+    masked = Conditions(given.rows, given.schema, {"segmentation": data.payload.masks})
+    with pytest.raises(ConditionError, match="no maps"):
+        model.generate(masked, seed=1)
+
+
 def test_a_finished_fit_is_taken_up_from_its_checkpoints(tmp_path):
     data, given = toy(24, seed=0)
     kept = Progress(checkpoints=tmp_path)
