@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from casemix.core.files import atomic_folder
 from casemix.core.progress import Progress
@@ -25,6 +27,18 @@ from casemix.modalities.text.vocabulary import TokenisedNotes, prompt_tokens, sm
 SMALL = "small"
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's own progress bars off the screen while the block runs."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def pretrained(base: str) -> tuple[Any, Any]:
     """Return (model, tokenizer) of a hub id or a local folder in the hub's layout.
 
@@ -34,10 +48,11 @@ def pretrained(base: str) -> tuple[Any, Any]:
         FitError: there is no such model, it has no safetensors weights, or no fast tokenizer.
     """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, use_fast=True, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            base, use_safetensors=True, trust_remote_code=False
-        )
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(base, use_fast=True, trust_remote_code=False)
+            model = AutoModelForCausalLM.from_pretrained(
+                base, use_safetensors=True, trust_remote_code=False
+            )
     except (OSError, ValueError) as error:
         raise FitError(
             f"The base model '{base}' cannot be loaded: {error}",
@@ -115,5 +130,6 @@ def build_small_base(
 
 def save_base(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model and its tokenizer in the hub's layout, weights as safetensors."""
-    model.save_pretrained(folder)
+    with _quiet():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
