@@ -49,6 +49,8 @@ def test_true_notes_agree_with_their_patients_and_exchanged_ones_do_not(phantom,
     notes, given = phantom
     rows = given.values.to_dict("records")
     own = [bool(reader.check(n, r).contradictions) for n, r in zip(notes, rows, strict=True)]
-    exchanged = [bool(reader.check(n, r).contradictions) for n, r in zip(notes[1:], rows[:-1], strict=True)]
+    exchanged = [
+        bool(reader.check(n, r).contradictions) for n, r in zip(notes[1:], rows[:-1], strict=True)
+    ]
     assert np.mean(own) <= 0.01
     assert np.mean(exchanged) >= 0.99
