@@ -116,7 +116,7 @@ def _typed(frame: pd.DataFrame, field: Field) -> pd.Series:
         typed = field.coerce(column)
     except SchemaError as error:
         raise PayloadError(
-            f"{error.what} First at row {_first_misfit(column, field)}.",
+            f"Column '{field.name}', first at row {_first_misfit(column, field)}: {error.what}",
             given=error.given,
             allowed=error.allowed,
             next_step=error.next_step,

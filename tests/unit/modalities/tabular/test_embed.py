@@ -19,7 +19,7 @@ def test_missing_cells_move_a_row():
     data, _ = toy(64)
     evaluator = Standard().fit(data, seed=0)
     frame = data.payload.frame
-    hidden = frame.assign(stage=None)
+    hidden = frame.assign(ward=None)
     moved = evaluator.fitted.embed(hidden) - evaluator.fitted.embed(frame)
     assert (np.abs(moved).max(axis=1) > 0.1).all()
 
