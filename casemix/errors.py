@@ -9,6 +9,7 @@
     ├── PayloadError           pixels, series, notes or tables outside their contract
     ├── ArtifactError          a saved model or cohort that is damaged, altered or not trusted
     ├── PluginError            an unknown name, or a plugin that breaks its contract
+    │   └── MissingExtraError  a plugin whose optional library is not installed
     ├── MappingError           an import mapping with a mistake in it
     ├── FitError               data that a method cannot learn from
     ├── EvaluationError        data that a metric cannot judge
@@ -73,6 +74,10 @@ class ArtifactError(CasemixError):
 
 class PluginError(CasemixError):
     """An unknown plugin name, or a plugin that breaks its contract."""
+
+
+class MissingExtraError(PluginError):
+    """A plugin whose optional library is not installed."""
 
 
 class MappingError(CasemixError):

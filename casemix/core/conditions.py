@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from casemix.core import expressions, seeding
-from casemix.core.fields import LEVELLED, Kind, Schema
+from casemix.core.fields import Kind, Schema
 from casemix.core.samples import KEYS, checked_ids
 from casemix.errors import CohortError, ConditionError, SchemaError, did_you_mean
 
@@ -197,4 +197,4 @@ def check_honoured(schema: Schema, honours: frozenset[Kind], who: str) -> None:
 
 
 #: Every kind: what a generator declares that honours all conditions.
-ALL_KINDS = frozenset({Kind.NUMERIC, *LEVELLED})
+ALL_KINDS = frozenset(Kind)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import Conditions
 from casemix.core.fields import Field, Kind, Schema
-from casemix.errors import ConditionError
 
 _CLIP = 5.0  # standard deviations: an impossible input cannot blow a network up
 
@@ -20,46 +20,55 @@ class ConditionEncoder:
     """Turns conditions into numbers, scaled as in the data that it was fitted on.
 
     Numeric fields become one standardised number, clipped to +-5; ordinal ones a number in
-    [-1, 1]; categorical and binary ones a one-hot block. A network reads
+    [-1, 1]; categorical and binary ones a one-hot block; codes one such block per code (see
+    `casemix.core.code_columns`). A network reads
     ``concat([values * known, known])``, so that *unspecified* is a state of its own.
 
     Args:
         schema: the fields.
         location: per numeric field, the mean of its known cells.
         scale: per numeric field, their standard deviation (1 where they do not vary).
+        codes: the codes that have a column.
     """
 
     schema: Schema
     location: Mapping[str, float]
     scale: Mapping[str, float]
+    codes: CodeColumns = field(default_factory=CodeColumns)
 
     @classmethod
     def fit(cls, given: Conditions) -> ConditionEncoder:
-        """Learn location and scale of each numeric field.
-
-        Raises:
-            ConditionError: a field of codes, which has no vector form.
-        """
+        """Learn location and scale of each numeric field, and the codes of each field of codes."""
         location, scale = {}, {}
         for f in given.schema:
-            if f.kind is Kind.CODES:
-                raise ConditionError(f"The codes field '{f.name}' cannot be encoded as a vector.")
             if f.kind is Kind.NUMERIC:
                 known = given.rows[f.name].dropna().to_numpy()
                 spread = float(np.std(known)) if len(known) else 0.0
                 location[f.name] = float(np.mean(known)) if len(known) else 0.0
                 scale[f.name] = spread if spread > 1e-12 else 1.0
-        return cls(given.schema, location, scale)
+        return cls(given.schema, location, scale, CodeColumns.fit(given.rows, given.schema))
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The number of columns of each field in `encode`'s values, in order."""
+        return {
+            f.name: sum(_width(part) for part in self.codes.schema(Schema((f,))))
+            for f in self.schema
+        }
 
     @property
     def width(self) -> int:
         """The number of columns of `encode`'s values."""
-        return sum(_width(f) for f in self.schema)
+        return sum(self.widths.values())
 
     def encode(self, given: Conditions) -> tuple[np.ndarray, np.ndarray]:
-        """Return (values, known), both float32 of shape (n, width); unknown cells are 0 in both."""
-        aligned = given.align(self.schema)
-        blocks = [self._block(f, aligned) for f in self.schema]
+        """Return (values, known), both float32 of shape (n, width); unknown cells are 0 in both.
+
+        Raises:
+            ConditionError: a field, or a code, that is not in the training conditions.
+        """
+        aligned = self.codes.conditions(given.align(self.schema))
+        blocks = [self._block(f, aligned) for f in aligned.schema]
         if not blocks:
             empty = np.zeros((len(given), 0), dtype=np.float32)
             return empty, empty.copy()
@@ -87,12 +96,18 @@ class ConditionEncoder:
             "schema": self.schema.to_json(),
             "location": dict(self.location),
             "scale": dict(self.scale),
+            "codes": self.codes.to_json(),
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ConditionEncoder:
         """Rebuild what `to_json` wrote."""
-        return cls(Schema.from_json(content["schema"]), content["location"], content["scale"])
+        return cls(
+            Schema.from_json(content["schema"]),
+            content["location"],
+            content["scale"],
+            CodeColumns.from_json(content["codes"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def _comparison(node: ast.Compare, rows: pd.DataFrame, schema: Schema) -> np.nda
 def _single(
     left: ast.expr, op: ast.cmpop, right: ast.expr, rows: pd.DataFrame, schema: Schema
 ) -> np.ndarray:
+    if isinstance(left, ast.Constant) and isinstance(op, ast.In | ast.NotIn):
+        return _contains(left, op, right, rows, schema)
     if isinstance(left, ast.Constant):  # 70 < age
         swapped = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
         left, right, op = right, left, swapped.get(type(op), type(op))()
@@ -107,6 +109,18 @@ def _single(
         return inside if isinstance(op, ast.In) else ~inside & column.notna().to_numpy()
     _check_values(name, [value], schema)
     return _compared(column, op, value, schema[name].levels)
+
+
+def _contains(
+    code: ast.Constant, op: ast.cmpop, field: ast.expr, rows: pd.DataFrame, schema: Schema
+) -> np.ndarray:
+    """Return where ``'I21' in diagnoses`` holds."""
+    name = _field(field, schema)
+    if schema[name].kind is not Kind.CODES:
+        raise ConditionError(f"'{name}' is not a list of codes.", next_step=_HELP)
+    known = rows[name].notna().to_numpy(dtype=bool)
+    inside = np.array([v is not None and str(code.value) in v for v in rows[name]], dtype=bool)
+    return known & (inside if isinstance(op, ast.In) else ~inside)
 
 
 def _compared(
@@ -126,7 +140,9 @@ def _compared(
 def _check_values(name: str, values: list[object], schema: Schema) -> None:
     f = schema[name]
     if f.kind is Kind.CODES:
-        raise ConditionError(f"Codes such as '{name}' cannot be compared in an expression.")
+        raise ConditionError(
+            f"'{name}' is a list of codes.", next_step=f"Write 'CODE' in {name} or not in {name}."
+        )
     for value in values:
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
         if f.kind is Kind.NUMERIC and not numeric:

@@ -21,7 +21,7 @@ from casemix.core import artifact, expressions, registry
 from casemix.core.cohort import Cohort, Provenance
 from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
-from casemix.core.fields import Kind, Schema
+from casemix.core.fields import Schema
 from casemix.core.generator import Generator
 from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
@@ -372,9 +372,7 @@ def _table_samples(cohort: Cohort, schema: Schema) -> Samples:
 
 def _shared_schema(cohorts: Sequence[Cohort]) -> Schema:
     first = cohorts[0].schema
-    shared = [
-        f for f in first if f.kind is not Kind.CODES and all(f in c.schema.fields for c in cohorts)
-    ]
+    shared = [f for f in first if all(f in c.schema.fields for c in cohorts)]
     if not shared and len({id(c) for c in cohorts}) > 1:
         raise FitError(
             "The cohorts share no context field, so their modalities cannot be tied.",

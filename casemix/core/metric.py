@@ -115,7 +115,7 @@ class EvalData:
     """What one metric is computed on.
 
     Args:
-        train: the real records that the generator was fitted on (also the embedder).
+        train: the real records that the generator was fitted on.
         holdout: real records that took no part in any fitting.
         synthetic: the records under test; in the ceiling arm real ones, in the floor arm the
             control's.
@@ -123,6 +123,7 @@ class EvalData:
         context_schema: fields of ``context``.
         embedder: the embedder's name, for reports.
         target: the field (context or finding) that downstream models predict, or ``""``.
+        embedded: the training subjects that the embedder was fitted on.
     """
 
     train: View
@@ -132,6 +133,13 @@ class EvalData:
     context_schema: Schema
     embedder: str
     target: str = ""
+    embedded: frozenset[str] = frozenset()
+
+    @property
+    def members(self) -> View:
+        """The training records that the embedder does not know: no others are fairly attacked."""
+        known = [s in self.embedded for s in self.train.samples.subject_ids]
+        return self.train.take(np.flatnonzero(~np.array(known, dtype=bool)))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -44,7 +45,9 @@ class TrainConfig:
         ema_decay: decay of the exponential moving average of the weights; 0 = none.
         precision: ``auto`` (bf16 on an accelerator, fp32 on a CPU), ``fp32`` or ``bf16``.
         checkpoint_seconds: least time between two checkpoints.
-        tracker: an accelerate tracker (``tensorboard``, ``wandb`` ...), or ``""``.
+        tracker: an accelerate tracker (``tensorboard``, ``wandb`` ...) that gets the loss of each
+            step, or ``""``.
+        tracker_folder: where a tracker that writes files puts them.
     """
 
     steps: int = 1000
@@ -57,6 +60,7 @@ class TrainConfig:
     precision: str = "auto"
     checkpoint_seconds: float = 20.0
     tracker: str = ""
+    tracker_folder: str = "training-logs"
 
 
 def train(
@@ -139,7 +143,7 @@ class _Run:
         self.step = 0
         self._saved_at = time.monotonic()
         self.half = _bf16(config.precision)
-        self.accelerator = _accelerator(config, folder)
+        self.accelerator = _accelerator(config)
         self.parameters = {k: p for k, p in model.named_parameters() if p.requires_grad}
         if not self.parameters:
             raise FitError("No parameter of the network requires a gradient.")
@@ -240,10 +244,19 @@ def _on_device(value: torch.Tensor, parameter: nn.Parameter, name: str) -> torch
     return value.clone() if name == "step" else value.to(parameter.device).clone()
 
 
-def _accelerator(config: TrainConfig, folder: Path | None) -> Accelerator:
-    accelerator = Accelerator(log_with=config.tracker or None, project_dir=folder)
-    if config.tracker:
-        accelerator.init_trackers("casemix", config=asdict(config))
+def _accelerator(config: TrainConfig) -> Accelerator:
+    if not config.tracker:
+        return Accelerator()
+    installed = sorted(str(tracker) for tracker in get_available_trackers())
+    if config.tracker not in installed:
+        raise FitError(
+            "This tracker is unknown, or its package is not installed.",
+            given=config.tracker,
+            allowed=installed or "none is installed",
+            next_step="Install its package, e.g. pip install 'casemix[trackers]' for tensorboard.",
+        )
+    accelerator = Accelerator(log_with=config.tracker, project_dir=config.tracker_folder)
+    accelerator.init_trackers("casemix", config=asdict(config))
     return accelerator
 
 

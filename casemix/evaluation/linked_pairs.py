@@ -13,7 +13,7 @@ import pandas as pd
 from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
 from casemix.core.encoding import ConditionEncoder
-from casemix.core.fields import LEVELLED, Kind
+from casemix.core.fields import LEVELLED
 from casemix.core.metric import Score, View
 from casemix.errors import EvaluationError
 from casemix.evaluation import linkage
@@ -83,8 +83,7 @@ def _arms(
     views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort], target: str
 ) -> dict[str, _Subjects]:
     train = cohorts["train"]
-    usable = [f.name for f in train.schema if f.kind is not Kind.CODES]
-    encoder = ConditionEncoder.fit(train.subject_conditions().pick(usable))
+    encoder = ConditionEncoder.fit(train.subject_conditions())
     grouped = target in train.schema and train.schema[target].kind in LEVELLED
     arms = {}
     columns = {m: _usable_columns(v["train"]) for m, v in views.items()}

@@ -1,11 +1,13 @@
 """The protocol: every metric on synthetic data, on its ceiling and on its floor, at equal sizes.
 
 Split by subject: *train* is what the generator was fitted on, *holdout* took no part in any
-fitting. Embedders are fitted on train only. Per modality and metric:
+fitting. Embedders are fitted on one half of train: seen through an embedder that knows them,
+training records differ from new ones, and real would not look like real. Per modality and metric:
 
 - **value**: synthetic against holdout;
-- **ceiling**: real against holdout. Fidelity and utility put training records in the place of
-  the synthetic ones; privacy puts one half of the holdout there and keeps the other as holdout;
+- **ceiling**: real against holdout. Fidelity and utility put training records that the embedder
+  does not know in the place of the synthetic ones; privacy puts one half of the holdout there
+  and keeps the other as holdout;
 - **floor**: the control that the metric must fail (independent marginals, copied training rows).
 
 All arms hold the same number of subjects.
@@ -93,10 +95,11 @@ def evaluate(
         for modality in shared:
             bar.advance(0, note=modality)
             part = seeding.child(seed, modality)
-            evaluator = _evaluator(trio, modality, part)
+            embedded = _half_of_train(trio, modality, part)
+            evaluator = _evaluator(trio, modality, embedded, part)
             views[modality] = _views(trio, modality, evaluator, part)
             if not links_only:
-                arms = _Arms.build(trio, evaluator, views[modality], target, part)
+                arms = _Arms.build(trio, evaluator, embedded, views[modality], target, part)
                 judged[modality] = arms.judge()
             bar.advance()
         bar.advance(0, note="linkage")
@@ -170,10 +173,28 @@ class _Arms:
 
     @classmethod
     def build(
-        cls, trio: Trio, evaluator: Evaluator, whole: Mapping[str, View], target: str, seed: int
+        cls,
+        trio: Trio,
+        evaluator: Evaluator,
+        embedded: frozenset[str],
+        whole: Mapping[str, View],
+        target: str,
+        seed: int,
     ) -> _Arms:
         modality = evaluator.modality
-        n = min(len(set(v.samples.subject_ids)) for v in whole.values())
+        schemas = (evaluator.findings_schema, trio.train.schema)
+        data = EvalData(
+            whole["train"],
+            whole["holdout"],
+            whole["synthetic"],
+            *schemas,
+            evaluator.embedder,
+            target,
+            embedded,
+        )
+        n = min(
+            len(set(v.samples.subject_ids)) for v in (data.members, data.holdout, data.synthetic)
+        )
         if n < FEWEST_SUBJECTS:
             raise EvaluationError(
                 f"There are too few subjects with {modality} records to judge them.",
@@ -181,16 +202,10 @@ class _Arms:
                 allowed=f"at least {FEWEST_SUBJECTS}",
                 next_step="Use a larger cohort, or a larger holdout share.",
             )
-        data = EvalData(
-            whole["train"],
-            _of(whole["holdout"], n, seed),
-            _of(whole["synthetic"], n, seed),
-            evaluator.findings_schema,
-            trio.train.schema,
-            evaluator.embedder,
-            target,
+        data = replace(
+            data, holdout=_of(data.holdout, n, seed), synthetic=_of(data.synthetic, n, seed)
         )
-        real = _of(whole["train"], n, seed)
+        real = _of(data.members, n, seed)
         left, right = _halves(whole["holdout"], seed)
         floors = {
             control: replace(
@@ -239,9 +254,17 @@ def _computed(metric: Metric, data: EvalData, seed: int) -> Score:
     return score
 
 
-def _evaluator(trio: Trio, modality: str, seed: int) -> Evaluator:
+def _half_of_train(trio: Trio, modality: str, seed: int) -> frozenset[str]:
+    """Return the training subjects that the embedder is fitted on."""
+    ids = np.array(sorted(set(trio.train[modality].subject_ids)), dtype=object)
+    order = seeding.generator(seed, "embedder").permutation(len(ids))
+    return frozenset(ids[order[: len(ids) // 2]])
+
+
+def _evaluator(trio: Trio, modality: str, subjects: frozenset[str], seed: int) -> Evaluator:
     plugin = registry.load("evaluators", f"{modality}/standard")
-    fitted: Evaluator = plugin().fit(trio.train[modality], seed=seeding.child(seed, "fit"))
+    samples = trio.train.of_subjects(sorted(subjects))[modality]
+    fitted: Evaluator = plugin().fit(samples, seed=seeding.child(seed, "fit"))
     return fitted
 
 

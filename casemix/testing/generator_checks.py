@@ -44,9 +44,14 @@ class Case:
 
 @cache
 def fitted(plugin: type[Generator], toy: Toy | None = None) -> Case:
-    """Return the plugin's `tiny()` instance fitted on its modality's toy data (once per class)."""
+    """Return the plugin's `tiny()` instance fitted on its modality's toy data (once per class).
+
+    A field of codes joins the toy's conditions if the plugin honours codes.
+    """
     make = toy or importlib.import_module(f"casemix.modalities.{plugin.modality}.toy").toy
     data, given = make(64, seed=0)
+    if Kind.CODES in plugin.honours:
+        given = _with_drugs(given)
     return Case(plugin, plugin.tiny().fit(data, given, seed=0), data, given)
 
 
@@ -134,13 +139,9 @@ def refuses_an_unknown_condition(case: Case, tmp_path: Path) -> None:
 
 def refuses_a_kind_it_does_not_honour(case: Case, tmp_path: Path) -> None:
     """Fitting with a condition of a kind that is not honoured is an error."""
-    kinds = set(Kind) - case.plugin.honours
-    if Kind.CODES not in kinds:
+    if Kind.CODES in case.plugin.honours:
         return
-    extra = Schema((Field("drugs", Kind.CODES),))
-    ids = pd.Index(case.given.sample_ids)
-    values = pd.DataFrame({"drugs": [["C07"] for _ in ids]}, index=ids)
-    given = case.given.join(values, extra)
+    given = _with_drugs(case.given)
     _raises(ConditionError, lambda: case.plugin.tiny().fit(case.data, given, seed=0))
 
 
@@ -187,6 +188,13 @@ GENERATOR_CHECKS: tuple[Callable[[Case, Path], None], ...] = (
     refuses_to_generate_unfitted,
     leaves_global_randomness_alone,
 )
+
+
+def _with_drugs(given: Conditions) -> Conditions:
+    ids = pd.Index(given.sample_ids)
+    lists = [None if i % 7 == 0 else ["C07", "C09"][: i % 3] for i in range(len(ids))]
+    values = pd.DataFrame({"drugs": pd.Series(lists, index=ids, dtype=object)})
+    return given.join(values, Schema((Field("drugs", Kind.CODES, code_system="ATC"),)))
 
 
 def _same(a: Samples, b: Samples) -> bool:

@@ -9,7 +9,6 @@ import torch
 
 from casemix.core.conditions import Conditions
 from casemix.core.encoding import ConditionEncoder
-from casemix.core.fields import Schema
 
 _ALL_DROPPED = 0.1  # share of training rows without any condition, for guidance
 _SOME_DROPPED = 0.4  # share of training rows that lose a random share of their fields
@@ -33,7 +32,8 @@ class Steering:
     def of(cls, given: Conditions, encoder: ConditionEncoder) -> Steering:
         """Encode conditions."""
         values, known = encoder.encode(given)
-        fields = torch.from_numpy(_field_of_column(encoder.schema))
+        widths = list(encoder.widths.values())
+        fields = torch.from_numpy(np.repeat(np.arange(len(widths)), widths).astype(np.int64))
         return cls(torch.from_numpy(values), torch.from_numpy(known), fields)
 
     def rows(self, positions: torch.Tensor) -> torch.Tensor:
@@ -70,8 +70,3 @@ def with_constant(conditions: torch.Tensor) -> torch.Tensor:
 
 def _joined(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     return torch.cat([values * known, known], dim=1)
-
-
-def _field_of_column(schema: Schema) -> np.ndarray:
-    widths = [ConditionEncoder(Schema((f,)), {}, {}).width for f in schema]
-    return np.repeat(np.arange(len(widths)), widths).astype(np.int64)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from casemix.core import seeding
 from casemix.core.fields import Field, Kind, Schema, field_from_json
-from casemix.errors import FitError, PluginError
+from casemix.errors import FitError, MissingExtraError
 from casemix.modalities.tabular.sequential.column import Grid, from_cells, to_cells
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def fit_synthesizer(
         distribution: SDV's name for the family of the columns of numbers.
 
     Raises:
-        PluginError: SDV is not installed.
+        MissingExtraError: SDV is not installed.
         FitError: no column varies.
     """
     if coded.empty:
@@ -212,7 +212,7 @@ def load_synthesizer(path: Path) -> GaussianCopulaSynthesizer:
     """Return what SDV saved; this can run code.
 
     Raises:
-        PluginError: SDV is not installed.
+        MissingExtraError: SDV is not installed.
     """
     with quiet():
         return _sdv("utils").load_synthesizer(str(path))
@@ -223,7 +223,7 @@ def _sdv(module: str) -> Any:
     try:
         return importlib.import_module(f"sdv.{module}")
     except ImportError as error:
-        raise PluginError(
+        raise MissingExtraError(
             "tabular/gaussian_copula needs SDV, which is not installed.",
             next_step='Install it with: pip install "casemix[sdv]". SDV is under BUSL-1.1, which '
             "forbids offering a commercial synthetic-data service on it.",

@@ -160,7 +160,7 @@ def _indicators(encoder: ConditionEncoder) -> np.ndarray:
     one_hot = {Kind.CATEGORICAL, Kind.BINARY}
     columns = [
         f.kind in one_hot
-        for f in encoder.schema
+        for f in encoder.codes.schema(encoder.schema)
         for _ in range(len(f.levels) if f.kind in one_hot else 1)
     ]
     return np.array([*columns, *(False for _ in columns)], dtype=bool)

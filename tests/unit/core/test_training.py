@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from casemix.core.progress import Progress
@@ -77,3 +78,15 @@ def test_global_random_state_is_left_alone():
     other = network()
     load_state(other, state_arrays(model))
     assert torch.equal(other.weight, model.weight)
+
+
+def test_a_tracker_gets_the_loss_of_each_step(tmp_path):
+    config = TrainConfig(steps=7, tracker="tensorboard", tracker_folder=str(tmp_path))
+    train(network(), loss, 64, config, seed=1)
+    events = EventAccumulator(str(next(tmp_path.rglob("events.out.*")).parent)).Reload()
+    assert [e.step for e in events.Scalars("loss")] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_tracker_that_is_not_installed_is_an_error():
+    with pytest.raises(FitError, match=r"tracker is unknown.*no-such-tracker.*tensorboard"):
+        train(network(), loss, 64, TrainConfig(steps=1, tracker="no-such-tracker"), seed=1)

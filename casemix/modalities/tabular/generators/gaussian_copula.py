@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from casemix.core import artifact, seeding
+from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
 from casemix.core.fields import Kind, Schema
 from casemix.core.generator import Generator
@@ -80,6 +81,7 @@ class GaussianCopula(Generator):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.fitted: Fitted | None = None
+        self.codes = CodeColumns()
         self.columns: tuple[sdv_tables.Column, ...] = ()
         self.synthesizer: GaussianCopulaSynthesizer | None = None
 
@@ -88,10 +90,12 @@ class GaussianCopula(Generator):
     ) -> Self:
         """Learn the joint distribution of conditions and columns (see `Generator.fit`)."""
         fitted = check_fit(data, given, self.honours, _NAME)
-        only_given = [n for n in given.schema.names if n not in fitted.table]
+        self.codes = CodeColumns.fit(given.rows, given.schema)
+        shown = self.codes.conditions(given)
+        only_given = [n for n in shown.schema.names if n not in fitted.table]
         own = data.payload.frame.set_axis(given.rows.index, axis=0)
-        joint = pd.concat([own, given.rows[only_given]], axis=1)
-        schema = Schema((*fitted.table, *given.schema.pick(only_given)))
+        joint = pd.concat([own, shown.rows[only_given]], axis=1)
+        schema = Schema((*fitted.table, *shown.schema.pick(only_given)))
         with (progress or Progress()).step("fitting SDV's copula", 1) as bar:
             self.columns, coded = sdv_tables.fit_columns(joint, schema, seed)
             self.synthesizer = sdv_tables.fit_synthesizer(
@@ -111,7 +115,7 @@ class GaussianCopula(Generator):
         # Public in `copulas`, but SDV has no public way to reach it.
         copula: GaussianMultivariate = self.synthesizer._model
         u = seeding.uniform(seed, asked.sample_ids, len(self.columns), stream="states")
-        known = sdv_tables.encode_known(self.columns, asked.values, u)
+        known = sdv_tables.encode_known(self.columns, self.codes.conditions(asked).values, u)
         noise = seeding.normal(seed, asked.sample_ids, (len(copula.columns),), stream="copula")
         own = tuple(c for c in self.columns if c.field.name in fitted.table)
         wanted = [name for c in own for name in (c.number, c.state) if name]
@@ -128,6 +132,7 @@ class GaussianCopula(Generator):
         with artifact.writing(folder, _NAME, trusted_only=self.trusted_only) as draft:
             draft.json("config", asdict(self.config))
             draft.json("fitted", fitted.to_json())
+            draft.json("codes", self.codes.to_json())
             draft.json("columns", {"columns": [c.to_json() for c in self.columns]})
             self.synthesizer.save(str(draft.folder("sdv") / "synthesizer.pkl"))
 
@@ -137,6 +142,7 @@ class GaussianCopula(Generator):
         saved = artifact.reading(folder, _NAME, trust=trust)
         copula = cls(Config(**saved.json("config")))
         copula.fitted = Fitted.from_json(saved.json("fitted"))
+        copula.codes = CodeColumns.from_json(saved.json("codes"))
         stored = saved.json("columns")["columns"]
         copula.columns = tuple(sdv_tables.Column.from_json(c) for c in stored)
         copula.synthesizer = sdv_tables.load_synthesizer(saved.folder("sdv") / "synthesizer.pkl")

@@ -10,12 +10,19 @@ import numpy as np
 import pandas as pd
 
 from casemix.core import artifact
+from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
-from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, records
+from casemix.modalities.tabular.records import (
+    Fitted,
+    check_fit,
+    fitted_or_error,
+    records,
+    with_given,
+)
 from casemix.modalities.tabular.sequential import saved as saved_model
 from casemix.modalities.tabular.sequential.column import from_cells, to_cells
 from casemix.modalities.tabular.sequential.forest import TreeConfig
@@ -56,6 +63,7 @@ class Trees(Generator):
     - a cross-validated ridge score as one more predictor, and as the centre of numbers that it
       predicts well, so that smooth dependence on many conditions is kept when rows are few;
     - missing cells and values that many rows share as states of their own;
+    - a list of codes as one column per frequent code; rare codes never come out;
     - any cells fixed: those of conditions and those of the table's own columns. Cells that are
       not given are drawn given those that are, by particles, without rejection.
     """
@@ -66,23 +74,23 @@ class Trees(Generator):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.fitted: Fitted | None = None
+        self.codes = CodeColumns()
         self.model: JointModel | None = None
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
         """Learn the joint distribution of conditions and columns (see `Generator.fit`)."""
-        fitted = check_fit(data, given, self.honours, _NAME)
-        fields = chain(fitted.table, given)
-        own = data.payload.frame
-        cells = np.stack(
-            [
-                to_cells(f, own[f.name] if f.name in fitted.table else given.rows[f.name])
-                for f in fields
-            ],
-            axis=1,
-        )
-        configs = [self._trees(len(cells), f.name in fitted.table) for f in fields]
+        fitted = check_fit(data, given, self.honours, _NAME, codes=True)
+        every = joined(fitted)
+        own = data.payload.frame.set_axis(given.rows.index, axis=0)
+        only_given = [n for n in given.schema.names if n not in fitted.table]
+        rows = pd.concat([own, given.rows[only_given]], axis=1)
+        self.codes = CodeColumns.fit(rows, every)
+        rows, table = self.codes.expand(rows, every), self.codes.schema(fitted.table)
+        fields = chain(table, self.codes.schema(every), rows)
+        cells = np.stack([to_cells(f, rows[f.name]) for f in fields], axis=1)
+        configs = [self._trees(len(cells), f.name in table) for f in fields]
         self.model = fit_joint(fields, cells, configs, seed=seed, progress=progress or Progress())
         self.fitted = fitted
         return self
@@ -98,15 +106,17 @@ class Trees(Generator):
         """Return one row per condition; given cells come out exactly (see `Generator`)."""
         fitted = fitted_or_error(self.fitted, _NAME)
         asked = given.align(fitted.given)
+        known = self.codes.conditions(asked)
         assert self.model is not None
         fields = [link.column.field for link in self.model.links]
         fixed = np.full((len(asked), len(fields)), np.nan)
         for j, field in enumerate(fields):
-            if field.name in asked.schema:
-                fixed[:, j] = to_cells(field, asked.rows[field.name])
+            if field.name in known.schema:
+                fixed[:, j] = to_cells(field, known.rows[field.name])
         cells = draw(self.model, fixed, asked.sample_ids, seed)
         columns = {f.name: from_cells(f, cells[:, j]) for j, f in enumerate(fields)}
-        return records(pd.DataFrame(columns), asked, fitted)
+        frame = self.codes.collapse(pd.DataFrame(columns), joined(fitted))
+        return records(with_given(frame, asked), asked, fitted)
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""
@@ -115,6 +125,7 @@ class Trees(Generator):
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
             draft.json("fitted", fitted.to_json())
+            draft.json("codes", self.codes.to_json())
             draft.json("model", saved_model.to_json(self.model))
             draft.arrays("model", saved_model.to_arrays(self.model))
 
@@ -124,6 +135,7 @@ class Trees(Generator):
         saved = artifact.reading(folder, _NAME, trust=trust)
         trees = cls(Config(**saved.json("config")))
         trees.fitted = Fitted.from_json(saved.json("fitted"))
+        trees.codes = CodeColumns.from_json(saved.json("codes"))
         trees.model = saved_model.from_saved(saved.json("model"), saved.arrays("model"))
         return trees
 
@@ -133,15 +145,18 @@ class Trees(Generator):
         return cls(Config(trees=3, given_trees=1))
 
 
-def chain(table: Schema, given: Conditions) -> tuple[Field, ...]:
+def joined(fitted: Fitted) -> Schema:
+    """Return the fields of the table, then those that are only ever given."""
+    return Schema((*fitted.table, *(f for f in fitted.given if f.name not in fitted.table)))
+
+
+def chain(table: Schema, every: Schema, rows: pd.DataFrame) -> tuple[Field, ...]:
     """Return the order in which fields are drawn: conditions, columns, columns of many levels.
 
     A condition that is often missing comes late, so that it is drawn given the known ones
     instead of being weighed against them.
     """
-    unknown = given.values.isna().sum()
-    only_given = sorted(
-        (f for f in given.schema if f.name not in table), key=lambda f: unknown[f.name]
-    )
+    unknown = rows.isna().sum()
+    only_given = sorted((f for f in every if f.name not in table), key=lambda f: unknown[f.name])
     columns = sorted(table, key=lambda f: len(f.levels) > _MANY_LEVELS)
     return (*only_given, *columns)

@@ -118,11 +118,10 @@ def test_zero_rows_asked_for_are_zero_rows(trees):
 def test_columns_of_very_many_levels_come_last():
     many = Field("diagnosis", Kind.CATEGORICAL, levels=tuple(map(str, range(200))))
     table = Schema((many, Field("x", Kind.NUMERIC)))
-    given = as_conditions(
-        pd.DataFrame({"often": [1.0, np.nan], "never": [1.0, 2.0]}),
-        Schema((Field("often", Kind.NUMERIC), Field("never", Kind.NUMERIC))),
-    )
-    assert [f.name for f in chain(table, given)] == ["never", "often", "x", "diagnosis"]
+    given = Schema((Field("often", Kind.NUMERIC), Field("never", Kind.NUMERIC)))
+    rows = pd.DataFrame({"often": [1.0, np.nan], "never": [1.0, 2.0]})
+    order = [f.name for f in chain(table, table.join(given), rows)]
+    assert order == ["never", "often", "x", "diagnosis"]
 
 
 def test_many_levels_keep_what_they_go_with():
@@ -144,11 +143,20 @@ def test_too_few_records_are_refused():
         Trees().fit(data, given, seed=0)
 
 
-def test_a_column_of_codes_is_refused_by_name():
-    frame = pd.DataFrame({"drugs": [["A"]] * 10})
-    data, given = samples(frame, Schema((Field("drugs", Kind.CODES),)))
-    with pytest.raises(FitError, match="drugs"):
-        Trees().fit(data, given, seed=0)
+def test_lists_of_codes_are_learnt_and_can_be_given():
+    rng = np.random.default_rng(0)
+    age = rng.uniform(20, 90, size=400)
+    drugs = [["aspirin", "statin"] if a > 55 else ["aspirin"] for a in age]
+    schema = Schema((Field("age", Kind.NUMERIC), Field("drugs", Kind.CODES)))
+    frame = pd.DataFrame({"age": age, "drugs": drugs})
+    trees = Trees().fit(samples(frame, schema)[0], as_conditions(frame, schema), seed=0)
+    made = trees.generate(nothing(200), seed=1).payload.frame
+    statin = made["drugs"].map(lambda codes: "statin" in codes)
+    assert share(statin == (made["age"] > 55)) > 0.9
+    asked = as_conditions(pd.DataFrame({"drugs": [["statin"]] * 100}), schema.pick(["drugs"]))
+    older = trees.generate(asked, seed=1).payload.frame
+    assert older["drugs"].tolist() == [["statin"]] * 100
+    assert share(older["age"] > 55) > 0.9
 
 
 def test_a_condition_that_differs_from_its_column_is_refused(train):
