@@ -1,4 +1,4 @@
-"""The command line: ``casemix run | import | phantom | fit | sample | evaluate | list | show``.
+"""The command line: ``casemix run | import | phantom | fit | sample | evaluate | benchmark | ...``.
 
 Heavy modules are imported inside the commands, so that ``casemix list`` answers at once.
 """
@@ -228,6 +228,49 @@ def evaluate(
         judge(folder, *cohorts, seed=seed, target=target)
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")
+
+
+@app.command()
+def benchmark(
+    modality: Annotated[str, typer.Argument(help="tabular, timeseries, text or imaging.")],
+    out: Out,
+    data: Annotated[
+        Path | None, typer.Option(help="A cohort folder; without it the embedded phantom is used.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Names, separated by commas; by default every method there is.")
+    ] = "",
+    budget: Annotated[float, typer.Option(min=0.1, help="Most seconds of one fit.")] = 600.0,
+    seeds: Annotated[int, typer.Option(min=1, help="Splits and fits of each method.")] = 3,
+    seed: Seed = 0,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Smallest settings: see it run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare methods of one modality on the same splits: a leaderboard, a table and a page.
+
+    The same command goes on after a stop; other methods or more seeds are added to the table.
+
+    Example: casemix benchmark tabular --data cohort --budget 300 --out runs/tabular-benchmark
+    """
+    from rich.console import Console
+
+    from casemix.core.progress import terminal
+    from casemix.recipes import benchmark as comparison
+
+    names = tuple(
+        m.strip() if "/" in m else f"{modality}/{m.strip()}"
+        for m in methods.split(",")
+        if m.strip()
+    )
+    plan = comparison.Plan(modality, data, names, budget, seeds, seed, tiny)
+    with terminal() as progress:
+        entries = comparison.benchmark(plan, out, console=Console(stderr=True), progress=progress)
+    if as_json:
+        typer.echo(comparison.as_json(entries))
+        return
+    Console().print(comparison.as_table(entries))
+    typer.echo(f"Page:  {out / 'benchmark.html'}")
+    typer.echo(f"Table: {out / 'results.csv'}")
 
 
 @app.command("list")

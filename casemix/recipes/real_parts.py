@@ -36,7 +36,7 @@ def real_parts(
 
     def split(draft: Path) -> None:
         cohort = _phantom(request) if request.data is None else read(request.data)
-        cohort = _only(cohort, modalities) if modalities else cohort
+        cohort = only(cohort, modalities) if modalities else cohort
         share = request.settings["holdout"]
         fractions = {"train": 1 - share, "holdout": share}
         for name, part in cohort.split(fractions, seed=child(request.seed, "split")).items():
@@ -51,11 +51,16 @@ def _phantom(request: Request) -> Cohort:
     return phantom_cohort(n, seed=child(request.seed, "phantom"))
 
 
-def _only(cohort: Cohort, modalities: Sequence[str]) -> Cohort:
+def only(cohort: Cohort, modalities: Sequence[str]) -> Cohort:
+    """Return these modalities of a cohort, and the subjects that have one of them.
+
+    Raises:
+        RunError: the cohort has none of them.
+    """
     kept = {m: s for m, s in cohort.samples.items() if m in modalities}
     if not kept:
         raise RunError(
-            "The cohort has none of the modalities that this recipe needs.",
+            "The cohort has none of the modalities that are asked for.",
             given=cohort.modalities or "none",
             allowed=modalities,
         )
