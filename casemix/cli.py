@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,26 +207,47 @@ def evaluate(
     synthetic: Annotated[Path, typer.Option(help="The synthetic cohort, made by any tool.")],
     out: Out,
     target: Annotated[str, typer.Option(help="Field that downstream models predict.")] = "",
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="How to read CSV or parquet tables; by default it is inferred."),
+    ] = None,
+    subject: Annotated[
+        str, typer.Option(help="Column that names the subject of a table's row.")
+    ] = "",
     seed: Seed = 0,
 ) -> None:
     """Judge a synthetic cohort: metrics.json, report.html, patients.html and summary.md.
 
-    Example: casemix evaluate --real train --holdout held --synthetic syn --out judged
+    Each of the three is a cohort folder, or a CSV or parquet table.
+
+    casemix evaluate --real train --holdout held --synthetic syn --out judged
+
+    casemix evaluate --real train.csv --holdout held.csv --synthetic ctgan.csv --out judged
     """
     from rich.console import Console
 
-    from casemix.core.cohort import Cohort
+    from casemix.core.cohort import Provenance
+    from casemix.core.files import atomic_text
     from casemix.core.progress import terminal
     from casemix.recipes.judge import judge
     from casemix.recipes.run_folder import RunFolder
+    from casemix.recipes.tables import read_cohorts
 
-    cohorts = [Cohort.load(path) for path in (real, holdout, synthetic)]
-    paths = [str(path.resolve()) for path in (real, holdout, synthetic)]
+    given = {"real": real, "holdout": holdout, "synthetic": synthetic}
+    read = read_cohorts(given, mapping=mapping, subject=subject)
+    cohorts = dict(read.cohorts)
+    if not synthetic.is_dir():
+        cohorts["synthetic"] = replace(cohorts["synthetic"], provenance=Provenance.SYNTHETIC)
+    paths = [str(path.resolve()) for path in given.values()]
     about = {"recipe": "evaluate", "cohorts": paths, "target": target, "seed": seed}
+    for line in read.notes:
+        typer.echo(line, err=True)
     with terminal() as progress:
         console = Console(stderr=True)
         folder = RunFolder.open(out, about, console=console, progress=progress)
-        judge(folder, *cohorts, seed=seed, target=target)
+        if read.mapping:
+            atomic_text(out / "mapping.yaml", read.mapping)
+        judge(folder, *cohorts.values(), seed=seed, target=target)
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")
 

@@ -110,8 +110,8 @@ def _completeness(reference: Cohort, synthetic: Cohort) -> tuple[str, ...]:
     absent = [m for m in reference.modalities if m not in synthetic.samples]
     if absent:
         lines.append(f"Modalities that the synthetic cohort lacks: {', '.join(absent)}")
-    empty = [float(c.subjects.isna().to_numpy().mean()) for c in (reference, synthetic)]
     if len(reference.schema):
+        empty = [float(c.subjects.isna().to_numpy().mean()) for c in (reference, synthetic)]
         lines.append(
             f"Context cells without a value, reference and synthetic: {share(empty[0])} and "
             f"{share(empty[1])}"

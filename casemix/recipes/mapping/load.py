@@ -98,8 +98,6 @@ def _check(spec: MappingSpec) -> None:
 
 def _check_names(spec: MappingSpec) -> None:
     """Raise for names that later clash in a cohort folder, a filter or a condition."""
-    if not spec.subjects.fields:
-        raise problem("subjects.fields", "name at least one field.")
     _check_fields("subjects.fields", spec.subjects.fields)
     for modality, records in spec.samples.items():
         place = f"samples.{modality}"

@@ -43,6 +43,7 @@ class TableSpec:
         order_by: column to sort by before `distinct`.
         distinct: keep the first row of each combination of these columns.
         join: columns to take from other tables.
+        number_rows: a new column that numbers the rows, for a table without ids.
     """
 
     file: str
@@ -56,6 +57,7 @@ class TableSpec:
     order_by: str = ""
     distinct: tuple[str, ...] = ()
     join: tuple[JoinSpec, ...] = ()
+    number_rows: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ class Tables:
     def _build(self, name: str) -> pd.DataFrame:
         spec, place = self.specs[name], f"tables.{name}"
         frame = read_table(self.root, spec, f"{place}.file")
+        if spec.number_rows:
+            frame[spec.number_rows] = [f"{i:07d}" for i in range(len(frame))]
         for written, spelling in spec.dates.items():
             where = f"{place}.dates.{written}"
             frame[written] = dates(column(frame, written, where), where, spelling)
