@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
@@ -29,14 +31,20 @@ SMALL = "small"
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the library's own progress bars off the screen while the block runs."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    """Keep the libraries' own bars and notices off the screen; afterwards all is as it was."""
+    shown, fetching = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Cannot (dis|en)able progress bars", UserWarning)
+        # peft calls it in transformers 5
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if shown:
+                logging.enable_progress_bar()
+            if not fetching:
+                disable_progress_bars()
 
 
 def pretrained(base: str) -> tuple[Any, Any]:
@@ -72,7 +80,8 @@ def with_adapter(model: Any, *, rank: int, alpha: int) -> Any:
     settings = LoraConfig(
         r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    return get_peft_model(model, settings)
+    with _quiet():
+        return get_peft_model(model, settings)
 
 
 def adapted(base: str, folder: Path) -> tuple[Any, Any]:
@@ -88,7 +97,8 @@ def adapted(base: str, folder: Path) -> tuple[Any, Any]:
             f"The model is an adapter of '{base}', which cannot be loaded.",
             next_step="Put the base model back where it was. " + str(error),
         ) from error
-    return PeftModel.from_pretrained(model, folder, use_safetensors=True), tokenizer
+    with _quiet():
+        return PeftModel.from_pretrained(model, folder, use_safetensors=True), tokenizer
 
 
 def build_small_base(
@@ -132,4 +142,10 @@ def save_base(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model and its tokenizer in the hub's layout, weights as safetensors."""
     with _quiet():
         model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter of a model in peft's layout, weights as safetensors."""
+    with _quiet():
+        model.save_pretrained(folder)

@@ -12,6 +12,7 @@ from casemix.core import seeding
 from casemix.core.batches import fixed_batches
 from casemix.core.progress import Step
 from casemix.modalities.text.language_model import NoteWriter, positions
+from casemix.modalities.text.seams import Seams
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Decoding:
         longest: most tokens of a note.
         end: the end token's id.
         banned: ids that are never drawn.
+        seams: which tokens may touch; without it, any.
     """
 
     temperature: float
@@ -31,6 +33,7 @@ class Decoding:
     longest: int
     end: int
     banned: tuple[int, ...] = ()
+    seams: Seams | None = None
 
 
 def draw_notes(
@@ -76,9 +79,10 @@ def _draw(
         logits_to_keep=1,
     )
     drawn: list[np.ndarray] = []
+    token = np.full(len(noise), writer.begin)
     done = np.zeros(len(noise), dtype=bool)
     for u in noise.T:  # (b,)
-        token = _pick(out.logits[:, -1].float().cpu().numpy(), u, decoding)
+        token = _pick(out.logits[:, -1].float().cpu().numpy(), u, token, decoding)
         drawn.append(token)
         done |= token == decoding.end
         if done.all():
@@ -94,19 +98,24 @@ def _draw(
     return np.stack(drawn, axis=1)
 
 
-def _pick(logits: np.ndarray, u: np.ndarray, decoding: Decoding) -> np.ndarray:
+def _pick(
+    logits: np.ndarray, u: np.ndarray, previous: np.ndarray, decoding: Decoding
+) -> np.ndarray:
     """Draw one token per row from the nucleus of its distribution.
 
     Args:
         logits: (b, v).
         u: uniform numbers, (b,).
-        decoding: temperature, nucleus and banned tokens.
+        previous: the tokens before, (b,).
+        decoding: temperature, nucleus, banned tokens and seams.
 
     Reference:
         Holtzman et al., The curious case of neural text degeneration, ICLR 2020.
     """
     scaled = logits.astype(np.float64) / decoding.temperature
     scaled[:, list(decoding.banned)] = -np.inf
+    if decoding.seams is not None:
+        scaled[decoding.seams.barred(previous)] = -np.inf
     odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     order = np.argsort(-odds, axis=1, kind="stable")
     ranked = np.take_along_axis(odds, order, axis=1)

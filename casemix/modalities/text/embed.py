@@ -56,7 +56,8 @@ class NoteEmbedder:
         if size < 1:
             raise FitError("There are too few notes to embed.", given=f"{len(texts)} notes")
         svd = TruncatedSVD(size, algorithm="arpack", random_state=seed % 2**32)
-        scores = svd.fit_transform(matrix)
+        with np.errstate(divide="ignore", invalid="ignore"):  # notes that are all alike
+            scores = svd.fit_transform(matrix)
         spread = np.maximum(scores.std(axis=0), 1e-9)
         terms = tuple(counter.get_feature_names_out())
         return cls(terms, counter.idf_, svd.components_, spread)

@@ -109,7 +109,7 @@ class Grammar:
         piece, chosen = _BEGIN, []
         for u in noise:
             rows, after = followers[piece]
-            good = np.where(after < 0, True, ~wrong[after]) if len(wrong) else after < 0
+            good = (after < 0) | ~wrong[np.maximum(after, 0)] if len(wrong) else after < 0
             chance = weights[rows] * (good if good.any() else 1.0)
             steps = np.cumsum(chance)
             piece = int(after[min(int(np.searchsorted(steps, u * steps[-1])), len(after) - 1)])

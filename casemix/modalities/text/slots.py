@@ -84,8 +84,9 @@ class Slots:
     def delexicalise(self, note: str) -> tuple[str, np.ndarray]:
         """Return the note with marks for its slots, and the slots' values (k,), NaN = not stated.
 
-        A number that is no slot stays as it is.
+        A number that is no slot stays as it is; what only looks like a mark is pulled apart.
         """
+        note = MARK.sub(r"<n \1>", note)
         position = {(slot.name, slot.occurrence): i for i, slot in enumerate(self.slots)}
         values = np.full(len(self), np.nan)
         pieces, end = [], 0
@@ -99,10 +100,16 @@ class Slots:
         return "".join(pieces) + note[end:], values
 
     def fill(self, template: str, values: np.ndarray) -> str:
-        """Return the note of a template: each mark replaced by its slot's value."""
-        return MARK.sub(
-            lambda m: self.slots[int(m.group(1))].write(values[int(m.group(1))]), template
-        )
+        """Return the note of a template: each mark replaced by its slot's value.
+
+        A mark of no slot, which only an unchecked template has, is left out.
+        """
+
+        def written(mark: re.Match[str]) -> str:
+            i = int(mark.group(1))
+            return self.slots[i].write(values[i]) if i < len(self) else ""
+
+        return MARK.sub(written, template)
 
     def sourced(self, given: Conditions) -> np.ndarray:
         """Return the values that the conditions give, (n, k); NaN = none."""

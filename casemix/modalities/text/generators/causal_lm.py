@@ -23,6 +23,7 @@ from casemix.modalities.text.base_model import (
     SMALL,
     adapted,
     pretrained,
+    save_adapter,
     save_base,
     with_adapter,
 )
@@ -31,7 +32,13 @@ from casemix.modalities.text.form import NoteForm, fitted
 from casemix.modalities.text.language_model import NoteWriter, SmallModel, note_loss, small_llama
 from casemix.modalities.text.plan import Planner, Plans
 from casemix.modalities.text.realise import Plan, Realiser, Repairs
-from casemix.modalities.text.vocabulary import TokenisedNotes, prompt_tokens, small_tokenizer
+from casemix.modalities.text.seams import Seams
+from casemix.modalities.text.vocabulary import (
+    TokenisedNotes,
+    never_written,
+    prompt_tokens,
+    small_tokenizer,
+)
 
 _NAME = "text/causal_lm"
 _LEAST = 8  # notes
@@ -54,6 +61,8 @@ class Config:
         temperature: divides the logits; 1 = as learnt.
         top_p: probability of the nucleus that tokens are drawn from.
         tries: how often a note that contradicts its patient is written anew before it is mended.
+        mend: whether contradictions that are left then are mended; without it and with no
+            ``tries``, notes are what the language model itself writes.
         dropout: share of the plan's cells that training hides.
         batch: notes written at a time; part of what makes a sample bit-identical.
         lexicon: wordings that state a level: field -> level -> wordings. Most are learnt.
@@ -71,6 +80,7 @@ class Config:
     temperature: float = 0.9
     top_p: float = 0.98
     tries: int = 2
+    mend: bool = True
     dropout: float = 0.2
     batch: int = 64
     lexicon: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
@@ -117,7 +127,7 @@ class CausalLM(Generator):
         self._realiser = Realiser.fit(templates, self._planner.reader)
         base = None
         if config.base == SMALL:
-            self._tokenizer = small_tokenizer(templates, config.small.vocabulary)
+            self._tokenizer = small_tokenizer(templates, config.small.vocabulary, data.subject_ids)
         else:
             base, self._tokenizer = pretrained(config.base)
         notes = TokenisedNotes.of(templates, self._tokenizer, most=config.max_tokens)
@@ -128,7 +138,9 @@ class CausalLM(Generator):
         writer = seeded(seed, lambda: self._new_writer(base, width))
         loss = note_loss(plans.features, self._prompt(given), notes.targets, dropout=config.dropout)
         most = -(-config.epochs * len(data) // config.train.batch_size)
-        settings = replace(config.train, steps=min(config.train.steps, most))
+        steps = min(config.train.steps, most)
+        # Few steps are not to be spent on warming up.
+        settings = replace(config.train, steps=steps, warmup=min(config.train.warmup, steps // 10))
         train(writer, loss, len(data), settings, seed=seed, progress=progress, label="notes")
         self._writer, self._form = writer.eval(), form
         return self
@@ -162,7 +174,7 @@ class CausalLM(Generator):
         with (progress or Progress()).step("notes", len(aligned)) as bar, torch.inference_mode():
             written, rewritten = self._write(aligned, plans, each, seed, bar)
             mended = [
-                self._realiser.mend(template, plan)
+                self._realiser.mend(template, plan) if self.config.mend else (template, Repairs(1))
                 for template, plan in zip(written, each, strict=True)
             ]
             repairs = sum((r for _, r in mended), Repairs())
@@ -180,13 +192,14 @@ class CausalLM(Generator):
         faults = np.full(len(given), np.iinfo(np.int64).max)
         open_, rewritten = np.arange(len(given)), 0
         for attempt in range(1 + self.config.tries):
+            if attempt == 1:
+                rewritten = len(open_)
             drawn = self._draw(given.take(open_), plans.features[open_], seed, attempt, bar)
             for row, template in zip(open_.tolist(), drawn, strict=True):
                 count = self._realiser.contradictions(template, each[row])
                 if count < faults[row]:
                     best[row], faults[row] = template, count
             open_ = np.flatnonzero(faults)
-            rewritten = max(rewritten, len(open_))
             if not len(open_):
                 break
         return best, rewritten
@@ -196,9 +209,14 @@ class CausalLM(Generator):
     ) -> list[str]:
         config, tokenizer = self.config, self._tokenizer
         end = tokenizer.eos_token_id
-        special = set(tokenizer.all_special_ids) - {end}
+        never = never_written(tokenizer, len(self._planner.reader.slots))
         decoding = Decoding(
-            config.temperature, config.top_p, self._longest, end, tuple(sorted(special))
+            config.temperature,
+            config.top_p,
+            self._longest,
+            end,
+            banned=tuple(sorted({*tokenizer.all_special_ids, *never} - {end})),
+            seams=Seams.of(tokenizer) if never else None,
         )
         tokens = draw_notes(
             self._writer,
@@ -229,7 +247,7 @@ class CausalLM(Generator):
             if self.config.base == SMALL:
                 save_base(self._writer.lm, self._tokenizer, draft.folder("model"))
             else:
-                self._writer.lm.save_pretrained(draft.folder("adapter"))
+                save_adapter(self._writer.lm, draft.folder("adapter"))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
