@@ -33,6 +33,7 @@ from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
 from casemix.evaluation.battery import SHARED
+from casemix.evaluation.contradictions import judge_contradictions
 from casemix.evaluation.linked_pairs import judge_links
 from casemix.evaluation.verdicts import verdicts
 
@@ -106,6 +107,9 @@ def evaluate(
         pairs = judge_links(
             views, trio.parts(), target=target, seed=seeding.child(seed, "links") % 2**31
         )
+        contradictions = judge_contradictions(
+            views, trio.parts(), seed=seeding.child(seed, "contradictions")
+        )
         bar.advance()
     result = {
         "format": FORMAT,
@@ -114,6 +118,7 @@ def evaluate(
         "provenance": {name: str(c.provenance) for name, c in trio.parts().items()},
         "modalities": {m: {"metrics": j["metrics"]} for m, j in judged.items()},
         "linkage": {"pairs": pairs},
+        "contradictions": contradictions,
     }
     return result | {"verdicts": verdicts(result)}
 

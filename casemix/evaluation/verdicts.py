@@ -19,7 +19,8 @@ def verdicts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for modality, judged in result["modalities"].items():
         found += _of_modality(modality, judged["metrics"])
-    return [*found, *_of_links(result["linkage"]["pairs"])]
+    found += _of_links(result["linkage"]["pairs"])
+    return [*found, *_of_contradictions(result.get("contradictions", {}))]
 
 
 def _of_modality(modality: str, scores: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -86,6 +87,21 @@ def _of_links(pairs: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             "stays below 0.3)",
             value,
         )
+
+
+def _of_contradictions(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if not found.get("agreements"):
+        return
+    made, held = (found["patients"][arm] for arm in ("synthetic", "holdout"))
+    excess = None if made["rate"] is None or held["rate"] is None else made["rate"] - held["rate"]
+    yield _verdict(
+        "patients do not contradict themselves",
+        Family.LINKAGE,
+        _falling(excess, 0.05, 0.15),
+        "share of patients who break an agreement learnt from real ones at most 0.05 (caution: "
+        "0.15) above that of held-out patients",
+        made["rate"],
+    )
 
 
 def _above(score: Mapping[str, Any]) -> float | None:

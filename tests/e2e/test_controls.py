@@ -68,3 +68,11 @@ def test_fresh_patients_are_linked_and_shuffled_ones_are_not(judged):
 
 def test_no_verdict_fails_fresh_patients(judged):
     assert [v["name"] for v in judged["verdicts"] if v["verdict"] == "fail"] == []
+
+
+def test_fresh_patients_hardly_contradict_themselves(judged):
+    found = judged["contradictions"]
+    words = [a["words"] for a in found["agreements"]]
+    assert "imaging.lv_ejection_fraction against text.lvef" in words
+    assert "age against text.year-old" in words
+    assert found["patients"]["synthetic"]["rate"] < 0.1

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from casemix.core.cohort import Cohort
 from casemix.core.files import atomic_text
 from casemix.core.metric import Family
-from casemix.evaluation.report import scores
+from casemix.evaluation.report import contradictions, scores
 from casemix.evaluation.report.card import card
 from casemix.evaluation.report.columns import Column, columns, least_alike
 from casemix.evaluation.report.figures import link_matrix, marginal, score_bar
@@ -86,6 +86,7 @@ def report_html(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> 
         "pairs": pairs,
         "matrix": link_matrix(pairs) if pairs else None,
         "link_columns": scores.measured_links(pairs),
+        "contradictions": contradictions.section(metrics, synthetic),
         "facts": [(k, scores.score_text(v)) for k, v in (metrics.get("facts") or {}).items()],
         "chain": _chain(metrics),
         "marginals": _marginals(least_alike(found, _MOST_COLUMNS)),

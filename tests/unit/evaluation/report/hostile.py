@@ -183,6 +183,22 @@ _METRICS = {
             {"a": "context", "b": "imaging", "link": score(None), "patient_link": score(None)},
         ]
     },
+    "contradictions": {
+        "agreements": [
+            {
+                "words": f"age {SCRIPT} against text",
+                "between": ["context", "text"],
+                "strength": 0.99,
+                "holdout": {"rate": 0.0, "interval": [0.0, 0.05], "n": 40},
+                "synthetic": {"rate": 0.1, "interval": [0.05, 0.2], "n": 40},
+            }
+        ],
+        "patients": {
+            "holdout": {"rate": 0.0, "interval": [0.0, 0.05], "n": 40},
+            "synthetic": {"rate": 0.1, "interval": [0.05, 0.2], "n": 40},
+        },
+        "worst": [{"subject_id": "s-1", "breaks": [f"age {IMAGE} against text"]}],
+    },
     "chain": {"order": ["imaging", "text"], "reads": {"text": ["imaging"]}, "linked": {}},
     "facts": {"stated": 120, "right": score(0.99)},
     "verdicts": [

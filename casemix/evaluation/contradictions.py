@@ -1,0 +1,115 @@
+"""How many patients contradict themselves across modalities, and who they are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from scipy.stats import binomtest
+
+from casemix.core.cohort import Cohort
+from casemix.core.fields import LEVELLED, Kind
+from casemix.core.metric import View
+from casemix.evaluation.agreement import Line, Shown, learn_lines, learn_shown
+
+CONTEXT = "context"
+_ARMS = ("holdout", "synthetic")
+_WORST = 12  # patients that are named
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """One cohort per subject: numeric findings with gaps, features without, recorded context."""
+
+    findings: Mapping[str, pd.DataFrame]
+    features: Mapping[str, pd.DataFrame]
+    context: pd.DataFrame
+
+
+def judge_contradictions(
+    views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort], *, seed: int
+) -> dict[str, Any]:
+    """Return the learnt agreements with the share of patients who break each, and the worst ones.
+
+    Args:
+        views: modality -> arm (``train``, ``holdout``, ``synthetic``) -> its records.
+        cohorts: arm -> cohort.
+        seed: seed of folds.
+
+    Returns:
+        ``agreements`` (words, kind, strength, and per arm rate, interval and n), ``patients``
+        (per arm the share that break any) and ``worst`` (synthetic subject ids with what they
+        break, most first).
+    """
+    arms = {arm: _arm(views, cohorts, arm) for arm in ("train", *_ARMS)}
+    train = arms["train"]
+    schema = cohorts["train"].schema
+    levelled = [f.name for f in schema if f.kind in LEVELLED]
+    lines = learn_lines(train.findings)
+    shown = learn_shown(train.features, train.context, levelled, seed=seed % 2**31)
+    checks: list[tuple[Line | Shown, Callable[[_Arm], pd.Series]]] = [
+        *((line, lambda arm, line=line: line.broken(arm.findings)) for line in lines),
+        *(
+            (s, lambda arm, s=s: s.broken(arm.features[s.view], arm.context[s.field]))
+            for s in shown
+        ),
+    ]
+    agreements = []
+    broken_by: dict[str, dict[str, list[str]]] = {arm: defaultdict(list) for arm in _ARMS}
+    for rule, check in checks:
+        entry = _about(rule)
+        for arm in _ARMS:
+            broken = check(arms[arm])
+            entry[arm] = _rate(broken)
+            for subject in broken.index[broken.to_numpy(dtype=bool)]:
+                broken_by[arm][str(subject)].append(rule.words)
+        agreements.append(entry)
+    ranked = sorted(broken_by["synthetic"].items(), key=lambda item: (-len(item[1]), item[0]))
+    return {
+        "agreements": agreements,
+        "patients": {
+            arm: _share(len(broken_by[arm]), len(cohorts[arm])) for arm in _ARMS if agreements
+        },
+        "worst": [{"subject_id": s, "breaks": words} for s, words in ranked[:_WORST]],
+    }
+
+
+def _arm(views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort], arm: str) -> _Arm:
+    cohort = cohorts[arm]
+    numeric = [f.name for f in cohort.schema if f.kind is Kind.NUMERIC]
+    findings = {CONTEXT: cohort.subjects[numeric].astype(float)}
+    features = {}
+    for modality, of_arm in views.items():
+        view = of_arm[arm]
+        subjects = view.samples.subject_ids
+        names = _varied(of_arm["train"])
+        findings[modality] = view.findings[names].astype(float).groupby(subjects).mean()
+        vectors = pd.DataFrame(view.embedding.astype(float), view.findings.index)
+        features[modality] = vectors.groupby(subjects).mean()
+    return _Arm(findings, features, cohort.subjects)
+
+
+def _varied(train: View) -> list[str]:
+    numeric = train.findings.select_dtypes("number")
+    return [str(c) for c in numeric if numeric[c].notna().sum() > 1 and numeric[c].std() > 0]
+
+
+def _about(rule: Line | Shown) -> dict[str, Any]:
+    if isinstance(rule, Line):
+        between = [rule.a[0], rule.b[0]]
+        return {"words": rule.words, "between": between, "strength": abs(rule.correlation)}
+    return {"words": rule.words, "between": [CONTEXT, rule.view], "strength": rule.auc}
+
+
+def _rate(broken: pd.Series) -> dict[str, Any]:
+    return _share(int(broken.sum()), len(broken))
+
+
+def _share(broken: int, n: int) -> dict[str, Any]:
+    if n == 0:
+        return {"rate": None, "interval": None, "n": 0}
+    ends = binomtest(broken, n).proportion_ci(method="wilson")
+    return {"rate": broken / n, "interval": [float(ends.low), float(ends.high)], "n": n}
