@@ -39,7 +39,13 @@ Trust = Annotated[
 def run(
     recipe: Annotated[str, typer.Argument(help="A recipe's name; see: casemix list recipes")],
     data: Annotated[
-        Path | None, typer.Option(help="A cohort folder; without it the embedded phantom is used.")
+        Path | None,
+        typer.Option(
+            "--data", "--real", help="A cohort folder; without it the embedded phantom is used."
+        ),
+    ] = None,
+    synthetic: Annotated[
+        Path | None, typer.Option(help="A synthetic cohort to be judged (recipe consistency).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run folder; by default runs/RECIPE.")
@@ -64,11 +70,14 @@ def run(
     casemix run linked-patients --data my_cohort --n 500 --out runs/mine
 
     casemix run linked-patients --set imaging=imaging/dcgan --set options.text.temperature=0.8
+
+    casemix run consistency --real my_cohort --synthetic made_by_any_tool
     """
     from casemix.core.progress import terminal
     from casemix.recipes import catalogue
 
-    chosen = catalogue.settings(recipe, settings or [])
+    judged = [f"synthetic={synthetic}"] if synthetic else []
+    chosen = catalogue.settings(recipe, [*(settings or []), *judged])
     folder = out or Path("runs") / recipe
     request = catalogue.Request(folder, data, n, seed, tiny, chosen)
     with terminal() as progress:
