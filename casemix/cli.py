@@ -223,6 +223,10 @@ def evaluate(
     subject: Annotated[
         str, typer.Option(help="Column that names the subject of a table's row.")
     ] = "",
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Your clinical rules (YAML), added to the shipped ones."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Judge a synthetic cohort: metrics.json, report.html, patients.html and summary.md.
@@ -248,7 +252,15 @@ def evaluate(
     if not synthetic.is_dir():
         cohorts["synthetic"] = replace(cohorts["synthetic"], provenance=Provenance.SYNTHETIC)
     paths = [str(path.resolve()) for path in given.values()]
-    about = {"recipe": "evaluate", "cohorts": paths, "target": target, "seed": seed}
+    stated = rules.read_text(encoding="utf-8") if rules else ""
+    about = {
+        "recipe": "evaluate",
+        "cohorts": paths,
+        "target": target,
+        "rules": stated,
+        "mapping": read.mapping,
+        "seed": seed,
+    }
     for line in read.notes:
         typer.echo(line, err=True)
     with terminal() as progress:
@@ -256,7 +268,7 @@ def evaluate(
         folder = RunFolder.open(out, about, console=console, progress=progress)
         if read.mapping:
             atomic_text(out / "mapping.yaml", read.mapping)
-        judge(folder, *cohorts.values(), seed=seed, target=target)
+        judge(folder, *cohorts.values(), seed=seed, target=target, rules=rules or "")
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")
 

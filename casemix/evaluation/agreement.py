@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import theilslopes
+from scipy.stats import spearmanr, theilslopes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -111,14 +111,14 @@ def learn_lines(views: Mapping[str, pd.DataFrame]) -> list[Line]:
         both = left.index.intersection(right.index)
         if len(both) < _FEWEST or not (left.shape[1] and right.shape[1]):
             continue
-        joined = pd.concat([left.loc[both], right.loc[both]], axis=1, keys=[one, other])
-        ranks = joined.corr("spearman", min_periods=_FEWEST).loc[one, other].abs()
-        for a in ranks.index:
-            b = ranks.loc[a].idxmax() if ranks.loc[a].notna().any() else None
-            if b is None or ranks.loc[a, b] < _STRONG or ranks[b].idxmax() != a:
-                continue  # not each other's best
-            line = _line((one, a), (other, b), left.loc[both, a], right.loc[both, b])
-            found += [line] if line else []
+        joined = pd.concat([left.loc[both], right.loc[both]], axis=1)
+        ranks = np.abs(joined.corr("spearman", min_periods=_FEWEST).to_numpy())
+        ranks = np.nan_to_num(ranks[: left.shape[1], left.shape[1] :])  # (of left, of right)
+        for i, j in enumerate(ranks.argmax(axis=1)):
+            if ranks[i, j] >= _STRONG and ranks[:, j].argmax() == i:  # each other's best
+                a, b = left.columns[i], right.columns[j]
+                line = _line((one, a), (other, b), left.loc[both, a], right.loc[both, b])
+                found += [line] if line else []
     return found
 
 
@@ -129,7 +129,7 @@ def _line(a: tuple[str, str], b: tuple[str, str], x: pd.Series, y: pd.Series) ->
     intercept = np.median(pairs[:, 1] - slope * pairs[:, 0])
     gap = np.abs(pairs[:, 1] - (intercept + slope * pairs[:, 0]))
     tolerance = _SLACK * float(np.quantile(gap, 0.99))
-    strength = float(pd.DataFrame(pairs).corr("spearman").iloc[0, 1])
+    strength = float(spearmanr(pairs).statistic)
     if not np.isfinite([slope, intercept, tolerance]).all():
         return None
     return Line(a, b, float(slope), float(intercept), tolerance + 1e-9, strength)

@@ -15,7 +15,7 @@ All arms hold the same number of subjects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,14 +27,16 @@ from casemix.core import registry, seeding
 from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
-from casemix.core.fields import LEVELLED
+from casemix.core.fields import LEVELLED, Schema
 from casemix.core.metric import EvalData, Family, Metric, Score, View
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
 from casemix.evaluation.battery import SHARED
+from casemix.evaluation.constraints import check, compare
 from casemix.evaluation.contradictions import judge_contradictions
 from casemix.evaluation.linked_pairs import judge_links
+from casemix.evaluation.rules.language import Rule, load_rules
 from casemix.evaluation.verdicts import verdicts
 
 FORMAT = 1
@@ -63,6 +65,7 @@ def evaluate(
     seed: int,
     target: str = "",
     links_only: bool = False,
+    rules: Sequence[Rule] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Judge a synthetic cohort and return the content of ``metrics.json``.
@@ -75,13 +78,18 @@ def evaluate(
         target: the subject field that downstream models predict; by default the most varied
             levelled one.
         links_only: measure linkage alone, and no metric of a single modality.
+        rules: clinical rules, by default the shipped ones.
         progress: where to report.
 
     Raises:
-        EvaluationError: a subject in both real parts, too few subjects, or no shared modality.
+        EvaluationError: a subject in both real parts, too few subjects, no shared modality, or a
+            field in a unit that a rule has no limits for.
+        ConditionError: a rule that does not fit a field's kind or levels.
     """
     trio = Trio(train, holdout, synthetic)
     _check(trio)
+    rules = load_rules() if rules is None else rules
+    check(train, rules, seed=seed)  # mistakes come to light before the long work
     target = target or default_target(train)
     shared = [m for m in train.modalities if m in holdout.modalities and m in synthetic.modalities]
     if not shared:
@@ -91,6 +99,7 @@ def evaluate(
         )
     judged: dict[str, dict[str, Any]] = {}
     views: dict[str, dict[str, View]] = {}
+    schemas: dict[str, Schema] = {}
     progress = progress or Progress()
     with progress.step("evaluating", len(shared) + 1) as bar:
         for modality in shared:
@@ -99,6 +108,7 @@ def evaluate(
             embedded = _half_of_train(trio, modality, part)
             evaluator = _evaluator(trio, modality, embedded, part)
             views[modality] = _views(trio, modality, evaluator, part)
+            schemas[modality] = evaluator.findings_schema
             if not links_only:
                 arms = _Arms.build(trio, evaluator, embedded, views[modality], target, part)
                 judged[modality] = arms.judge()
@@ -110,6 +120,7 @@ def evaluate(
         contradictions = judge_contradictions(
             views, trio.parts(), seed=seeding.child(seed, "contradictions")
         )
+        constraints = _constraints(trio, rules, views, schemas, seed)
         bar.advance()
     result = {
         "format": FORMAT,
@@ -119,8 +130,28 @@ def evaluate(
         "modalities": {m: {"metrics": j["metrics"]} for m, j in judged.items()},
         "linkage": {"pairs": pairs},
         "contradictions": contradictions,
+        "constraints": constraints,
     }
     return result | {"verdicts": verdicts(result)}
+
+
+def _constraints(
+    trio: Trio,
+    rules: Sequence[Rule],
+    views: Mapping[str, Mapping[str, View]],
+    schemas: Mapping[str, Schema],
+    seed: int,
+) -> dict[str, Any]:
+    """Return the rules that apply, held-out real against synthetic, and how many do not."""
+    outcomes = []
+    for arm, cohort in (("holdout", trio.holdout), ("synthetic", trio.synthetic)):
+        found = {m: (of_arm[arm].findings, schemas[m]) for m, of_arm in views.items()}
+        outcomes.append(check(cohort, rules, findings=found, seed=seeding.child(seed, arm)))
+    compared = [c.to_json() for c in compare(*outcomes)]
+    for entry in compared:
+        del entry["real"]["examples"]  # no record of a real patient is named
+    applied = [c for c in compared if c["real"]["applicable"] or c["synthetic"]["applicable"]]
+    return {"rules": applied, "not_applicable": len(compared) - len(applied)}
 
 
 def default_target(cohort: Cohort) -> str:

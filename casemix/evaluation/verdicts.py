@@ -20,7 +20,8 @@ def verdicts(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     for modality, judged in result["modalities"].items():
         found += _of_modality(modality, judged["metrics"])
     found += _of_links(result["linkage"]["pairs"])
-    return [*found, *_of_contradictions(result.get("contradictions", {}))]
+    found += _of_contradictions(result.get("contradictions", {}))
+    return [*found, *_of_constraints(result.get("constraints", {}))]
 
 
 def _of_modality(modality: str, scores: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -101,6 +102,21 @@ def _of_contradictions(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "share of patients who break an agreement learnt from real ones at most 0.05 (caution: "
         "0.15) above that of held-out patients",
         made["rate"],
+    )
+
+
+def _of_constraints(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    both = [c for c in found.get("rules", ()) if c["difference"] is not None]
+    if not both:
+        return
+    worst = max((c["difference"] for c in both if c["worse"]), default=0.0)
+    yield _verdict(
+        "clinical rules are kept",
+        Family.CONSTRAINTS,
+        _PASS if worst == 0 else _falling(worst, 0.0, 0.01),
+        f"none of {len(both)} rules broken more often than by held-out patients, beyond chance "
+        "(caution: by at most 0.01 of the records)",
+        worst,
     )
 
 

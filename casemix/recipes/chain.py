@@ -35,7 +35,7 @@ def make_patients(
     Args:
         recipe: its name.
         request: its settings name ``order``, ``subjects``, one method per modality, ``options``,
-            ``embedding_size``, ``holdout``, ``target`` and ``n``.
+            ``embedding_size``, ``holdout``, ``target``, ``rules`` and ``n``.
         progress: where to report.
         read: how to read the data.
     """
@@ -60,8 +60,16 @@ def make_patients(
 
     made = folder.once("synthetic", "sample patients", sample)
     synthetic = Cohort.load(made)
-    seed, target = child(request.seed, "evaluate"), request.settings["target"]
-    judge(folder, train, holdout, synthetic, seed=seed, target=target, chain=_about(chain))
+    judge(
+        folder,
+        train,
+        holdout,
+        synthetic,
+        seed=child(request.seed, "evaluate"),
+        target=request.settings["target"],
+        chain=_about(chain),
+        rules=request.settings["rules"],
+    )
     folder.finish()
     console.print(f"\nReport:         {request.out / 'report.html'}")
     console.print(f"Patient viewer: {request.out / 'patients.html'}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from casemix.core.cohort import Cohort
 from casemix.core.files import atomic_json, atomic_text, read_json
+from casemix.evaluation.rules.language import load_rules
 from casemix.recipes.run_folder import RunFolder
 
 
@@ -21,6 +22,7 @@ def judge(
     target: str = "",
     chain: Mapping[str, Any] | None = None,
     links_only: bool = False,
+    rules: str | Path = "",
 ) -> None:
     """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
 
@@ -33,7 +35,9 @@ def judge(
         target: see `casemix.evaluation.protocol.evaluate`.
         chain: order, reads and which links were learnt from linked data, for the report.
         links_only: measure linkage alone.
+        rules: a file of clinical rules that are added to the shipped ones, or ``""``.
     """
+    stated = load_rules(Path(rules) if rules else None)
 
     def measure(draft: Path) -> None:
         from casemix.evaluation.protocol import evaluate
@@ -45,6 +49,7 @@ def judge(
             seed=seed,
             target=target,
             links_only=links_only,
+            rules=stated,
             progress=folder.progress,
         )
         atomic_json(draft, result | ({"chain": dict(chain)} if chain else {}))

@@ -10,6 +10,7 @@ import yaml
 from typer.main import get_command
 
 from casemix.cli import app
+from casemix.evaluation.rules.language import load_rules
 from casemix.recipes import catalogue
 from casemix.recipes.inventory import metrics_page
 
@@ -66,3 +67,11 @@ def test_recipes_are_documented_and_parse():
 
 def test_the_metrics_page_is_as_generated():
     assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == metrics_page()
+
+
+def test_the_example_of_clinical_rules_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
+    names = {rule.name for rule in load_rules(tmp_path / "rules.yaml")}
+    assert {"pulse_pressure", "sodium", "old_enough"} < names
+    assert "temperature_possible" not in names

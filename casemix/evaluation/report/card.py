@@ -52,7 +52,7 @@ def card(metrics: Mapping[str, Any], reference: Cohort, synthetic: Cohort) -> li
         Heading(
             "Constraint",
             "Do they respect the hard rules of anatomy, physiology and order in time?",
-            _of_family(rows, Family.CONSTRAINTS),
+            _rules(metrics),
         ),
         Heading(
             "Completeness",
@@ -88,6 +88,15 @@ def _of_family(rows: Mapping[str, Sequence[scores.ScoreRow]], family: Family) ->
             if row.family == family and row.score.get("value") is not None:
                 lines.setdefault(row.name, []).append(f"{modality} {scores.score_text(row.score)}")
     return tuple(f"{title(name)}: {'; '.join(parts)}" for name, parts in lines.items())
+
+
+def _rules(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    found = (metrics.get("constraints") or {}).get("rules") or ()
+    worse = [f"{c['rule']} ({c['modality']})" for c in found if c["worse"]]
+    if not found:
+        return ()
+    kept = f"{len(found)} stated rules applied; {len(found) - len(worse)} are kept as in reality"
+    return (kept, f"Broken more often: {', '.join(worse)}") if worse else (kept,)
 
 
 def _links(metrics: Mapping[str, Any]) -> tuple[str, ...]:

@@ -86,6 +86,7 @@ def report_html(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> 
         "pairs": pairs,
         "matrix": link_matrix(pairs) if pairs else None,
         "link_columns": scores.measured_links(pairs),
+        "rules": _rules(metrics),
         "contradictions": contradictions.section(metrics, synthetic),
         "facts": [(k, scores.score_text(v)) for k, v in (metrics.get("facts") or {}).items()],
         "chain": _chain(metrics),
@@ -137,6 +138,29 @@ def _marginals(chosen: Sequence[Column]) -> list[dict[str, Any]]:
         }
         for column in chosen
     ]
+
+
+def _rules(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the rules that somebody breaks, worst first, and how many nobody does."""
+    found = (metrics.get("constraints") or {}).get("rules") or []
+    if not found:
+        return None
+    arms = ("real", "synthetic")
+    broken = [c for c in found if any(c[arm]["violating"] for arm in arms)]
+    broken.sort(key=lambda c: -(c["difference"] or 0))
+    return {
+        "broken": [(c, *(_broken(c[arm]) for arm in arms)) for c in broken],
+        "kept": len(found) - len(broken),
+        "not_applicable": metrics["constraints"]["not_applicable"],
+    }
+
+
+def _broken(outcome: Mapping[str, Any]) -> str:
+    if not outcome["applicable"]:
+        return "not applicable"
+    low, high = outcome["interval"]
+    ends = f"[{share(low)}, {share(high)}]"
+    return f"{share(outcome['rate'])} {ends} of {outcome['eligible']}"
 
 
 def _chain(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
