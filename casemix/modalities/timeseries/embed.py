@@ -14,6 +14,7 @@ from tsai.models.MINIROCKET_Pytorch import MiniRocketFeatures
 from casemix.core.batches import fixed_batches
 from casemix.core.training import load_state, state_arrays
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.filled import held
 from casemix.modalities.timeseries.profile import summaries
 
 NAME = "MiniRocket (Dempster 2021) + series summaries + PCA"
@@ -106,14 +107,6 @@ class SeriesEmbedder:
             named["centre"],
             named["axes"],
         )
-
-
-def held(values: np.ndarray) -> np.ndarray:
-    """Return values (n, t, c) whose gaps hold the last recorded value; before the first, 0."""
-    times = np.arange(values.shape[1])[None, :, None]
-    when = np.maximum.accumulate(np.where(np.isnan(values), -1, times), axis=1)
-    carried = np.take_along_axis(values, np.maximum(when, 0), axis=1)
-    return np.where(when >= 0, carried, 0.0)
 
 
 def _inputs(series: Series, location: np.ndarray, scale: np.ndarray, gaps: bool) -> torch.Tensor:

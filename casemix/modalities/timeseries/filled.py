@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 
 from casemix.modalities.timeseries.data import Series
-from casemix.modalities.timeseries.embed import held
 from casemix.modalities.timeseries.profile import WAVEFORM_FROM
 from casemix.modalities.timeseries.scaling import ChannelScale
 
@@ -35,15 +34,9 @@ class FilledCoder:
         waves = series.values.shape[1] >= WAVEFORM_FROM
         return cls(ChannelScale.fit(series.values), gappy, waves)
 
-    def encode(self, series: Series, place: float) -> np.ndarray:
-        """Return series without gaps, float32 (n, t, c + g).
-
-        Args:
-            series: with gaps.
-            place: where in its recorded interval a value is put, 0 to 1.
-        """
-        lower, upper = self.scale.encode(series.values)
-        scaled = held(np.where(series.recorded, lower + place * (upper - lower), np.nan))
+    def encode(self, series: Series) -> np.ndarray:
+        """Return series without gaps, float32 (n, t, c + g)."""
+        scaled = held(self.scale.series(series).values)
         marks = np.where(series.recorded[:, :, self.gappy], 1.0, -1.0)
         return np.concatenate([scaled, marks], axis=2).astype(np.float32)
 
@@ -75,3 +68,11 @@ class FilledCoder:
         """Rebuild what `arrays` returned."""
         scale = ChannelScale.from_arrays(named)
         return cls(scale, named["filled.gappy"], bool(named["filled.waves"]))
+
+
+def held(values: np.ndarray) -> np.ndarray:
+    """Return values (n, t, c) whose gaps hold the last recorded value; before the first, 0."""
+    times = np.arange(values.shape[1])[None, :, None]
+    when = np.maximum.accumulate(np.where(np.isnan(values), -1, times), axis=1)
+    carried = np.take_along_axis(values, np.maximum(when, 0), axis=1)
+    return np.where(when >= 0, carried, 0.0)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from casemix.modalities.timeseries import findings
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.normal_scores import NormalScores
 
-_KNOTS = 101
 #: From this many times on a series is a waveform: its rhythm and shape say more than its trend.
 WAVEFORM_FROM = 128
 _BANDS = 12
@@ -39,10 +38,7 @@ class Profiler:
         raw = summaries(series)
         known = [raw[:, j][~np.isnan(raw[:, j])] for j in range(raw.shape[1])]
         kept = np.array([j for j, v in enumerate(known) if len(v) > 2 and np.ptp(v) > 1e-9], int)
-        shares = np.linspace(0, 1, _KNOTS)
-        columns = [np.quantile(known[j], shares) for j in kept]
-        quantiles = np.stack(columns, axis=1) if columns else np.zeros((_KNOTS, 0))
-        return cls(quantiles, kept, series.values.shape[2])
+        return cls(NormalScores.fit(raw[:, kept]).quantiles, kept, series.values.shape[2])
 
     @property
     def width(self) -> int:
@@ -51,17 +47,7 @@ class Profiler:
 
     def scores(self, series: Series) -> np.ndarray:
         """Return profiles, float64 (n, k), each column about standard normal; absent = 0."""
-        raw = summaries(series)[:, self.kept]
-        edge = 0.5 / _KNOTS
-        out = np.zeros(raw.shape)
-        for j in range(self.width):
-            known, shares = self.quantiles[:, j], np.linspace(edge, 1 - edge, _KNOTS)
-            # Just below and just above: a value that many series share lies in between.
-            near = 1e-9 * max(np.ptp(known), 1e-9)
-            u = np.interp(raw[:, j] - near, known, shares) / 2
-            u += np.interp(raw[:, j] + near, known, shares) / 2
-            out[:, j] = np.nan_to_num(ndtri(u))
-        return out
+        return NormalScores(self.quantiles).scores(summaries(series)[:, self.kept])
 
     def levels(self, profiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the (mean, standard deviation) over time that profiles (n, k) stand for, (n, c).
@@ -69,9 +55,9 @@ class Profiler:
         NaN where a channel's mean, or spread, is the same in all training series or unknown.
         """
         out = np.full((2 * self.channels, len(profiles)), np.nan)
-        shares = np.linspace(0.0, 1.0, _KNOTS)
-        for j in np.flatnonzero(self.kept < 2 * self.channels):
-            out[self.kept[j]] = np.interp(ndtr(profiles[:, j]), shares, self.quantiles[:, j])
+        shown = self.kept < 2 * self.channels
+        known = NormalScores(self.quantiles[:, shown])
+        out[self.kept[shown]] = known.numbers(profiles[:, shown]).T
         return out[: self.channels].T, np.exp(out[self.channels :].T)
 
     def arrays(self) -> dict[str, np.ndarray]:
