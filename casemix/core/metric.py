@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -153,6 +153,8 @@ class Metric:
         bounds: smallest and largest possible value.
         compute: ``(data, seed) -> Score`` (value, interval, n, note, details).
         control: the arm that it must fail: ``marginals``, ``copy_training`` or ``""``.
+        ceiling: the real records that take the synthetic ones' place in the ceiling arm: ``train``,
+            or one half of the ``holdout`` where training records would be given away.
         description: one sentence for reports; names the source.
         modalities: where it applies; empty = everywhere.
     """
@@ -163,5 +165,6 @@ class Metric:
     bounds: tuple[float, float]
     compute: Callable[[EvalData, int], Score]
     control: str = "marginals"
+    ceiling: Literal["train", "holdout"] = "train"
     description: str = ""
     modalities: frozenset[str] = frozenset()

@@ -8,19 +8,18 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from casemix.core.fields import Kind
 from casemix.core.metric import EvalData, Family, Goal, Metric, Score, View
-from casemix.evaluation import diversity, fidelity, privacy, tables, utility
-from casemix.evaluation.statistics import Estimate, bootstrap_rows, percentile_interval
+from casemix.evaluation import diversity, fidelity, privacy, tables
+from casemix.evaluation.fidelity import TwoSample
+from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
+from casemix.evaluation.uses import (
+    augmentation_gain,
+    features,
+    trained_on_synthetic,
+    validation_error,
+)
 
 _REPEATS = 60  # bootstrap samples where each one recomputes a table of columns
-
-
-def features(view: View) -> pd.DataFrame:
-    """Return findings and embedding side by side, (n, f + d): what a classifier may look at."""
-    names = [f"embedding.{k}" for k in range(view.embedding.shape[1])]
-    vectors = pd.DataFrame(view.embedding.astype(float), view.findings.index, names)
-    return pd.concat([view.findings, vectors], axis=1)
 
 
 def _subjects(view: View) -> np.ndarray:
@@ -82,8 +81,7 @@ def _mmd(data: EvalData, seed: int) -> Score:
         subjects_synthetic=_subjects(data.synthetic),
         seed=seed,
     )
-    details = {"p_value": found.p_value}
-    return Score(found.value, found.interval, found.n, note=data.embedder, details=details)
+    return _score(found, data.embedder)
 
 
 def _support(part: str) -> Callable[[EvalData, int], Score]:
@@ -93,43 +91,6 @@ def _support(part: str) -> Callable[[EvalData, int], Score]:
         return Score(float(getattr(overlap, part)), None, _n(data), note=data.embedder)
 
     return compute
-
-
-def _utility(data: EvalData, seed: int) -> Score:
-    if data.target not in data.context_schema and data.target not in data.findings_schema:
-        return Score(None, note="There is no field to predict in these records.")
-    train_y, test_y = _target(data.synthetic, data.target), _target(data.holdout, data.target)
-    train, test = _predictors(data, data.synthetic), _predictors(data, data.holdout)
-    test_x, train_x, _ = tables.encode_columns(test, train)
-    known, seen = train_y.notna().to_numpy(), test_y.notna().to_numpy()
-    numeric = _is_numeric(data)
-    found = utility.tstr(
-        train_x[known],
-        train_y[known].to_numpy(),
-        test_x[seen],
-        test_y[seen].to_numpy(),
-        measure="spearman" if numeric else "auroc",
-        test_subjects=_subjects(data.holdout)[seen],
-        seed=seed,
-    )
-    details = {"measure": found.measure, "target": data.target}
-    return Score(found.value, found.interval, found.n, note=found.note, details=details)
-
-
-def _target(view: View, name: str) -> pd.Series:
-    return view.context[name] if name in view.context else view.findings[name]
-
-
-def _predictors(data: EvalData, view: View) -> pd.DataFrame:
-    """Return what a model may look at: without the target, and without an embedding of it."""
-    if data.target in view.findings:
-        return view.findings.drop(columns=[data.target])
-    return features(view)
-
-
-def _is_numeric(data: EvalData) -> bool:
-    schema = data.context_schema if data.target in data.context_schema else data.findings_schema
-    return schema[data.target].kind is Kind.NUMERIC
 
 
 def _nearest_record(data: EvalData, seed: int) -> Score:
@@ -159,8 +120,9 @@ def _membership(data: EvalData, seed: int) -> Score:
     return Score(found.auc.value, found.auc.interval, _n(data), note=data.embedder, details=details)
 
 
-def _score(found: Estimate, note: str) -> Score:
-    return Score(found.value, found.interval, found.n, note=note)
+def _score(found: TwoSample, note: str) -> Score:
+    details = {"p_value": found.p_value}
+    return Score(found.value, found.interval, found.n, note=note, details=details)
 
 
 #: The metrics that every modality gets, in the order in which reports show them.
@@ -228,9 +190,31 @@ SHARED: tuple[Metric, ...] = (
         Family.UTILITY,
         Goal.MAXIMISE,
         (-1, 1),
-        _utility,
+        trained_on_synthetic,
         description="Train on synthetic, test on real held-out subjects; the ceiling trains on "
         "as many real ones.",
+    ),
+    Metric(
+        "augmentation_gain",
+        Family.UTILITY,
+        Goal.MAXIMISE,
+        (-2, 2),
+        augmentation_gain,
+        description="Mean gain of models trained on few real records and all synthetic ones over "
+        "the few real ones alone (10, 25, 50 and 100 % of one half of train); the ceiling adds "
+        "other real records.",
+    ),
+    Metric(
+        "validation_error",
+        Family.UTILITY,
+        Goal.MINIMISE,
+        (0, 2),
+        validation_error,
+        control="copy_training",
+        ceiling="holdout",
+        description="Mean error of the scores of models trained on real records when they are "
+        "measured on synthetic instead of real held-out ones; Kendall's tau of the two rankings is "
+        "in the details.",
     ),
     Metric(
         "nearest_record_ratio",
@@ -239,6 +223,7 @@ SHARED: tuple[Metric, ...] = (
         (0, math.inf),
         _nearest_record,
         control="copy_training",
+        ceiling="holdout",
         description="Median distance to the nearest training record over that of held-out "
         "records. A description, not a guarantee: low means copying, 1 does not mean private.",
     ),
@@ -249,6 +234,7 @@ SHARED: tuple[Metric, ...] = (
         (0, 1),
         _membership,
         control="copy_training",
+        ceiling="holdout",
         description="DOMIAS membership inference (van Breugel 2023); 0.5 is ideal.",
     ),
 )

@@ -66,6 +66,17 @@ def support_overlap(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5
     )
 
 
+def covered(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5) -> npt.NDArray[np.bool_]:
+    """Return which real records have a synthetic one in their neighbourhood, (n,).
+
+    The mean is `Support.coverage`; see `support_overlap`.
+    """
+    first = as_matrix(real, "real rows", rows=k + 1)
+    second = as_matrix(synthetic, "synthetic rows", rows=1)
+    inside: npt.NDArray[np.bool_] = cdist(first, second).min(axis=1) < _radii(first, k)
+    return inside
+
+
 def _radii(values: FloatArray, k: int) -> FloatArray:
     """Return the distance of each row to its k-th nearest other row, (n,)."""
     distances = cdist(values, values)

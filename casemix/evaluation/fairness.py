@@ -104,9 +104,20 @@ class BySubgroup:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-ready content."""
-        groups = {name: dict(vars(group)) for name, group in self.groups.items()}
-        apart = None if self.disparity is None else dict(vars(self.disparity))
+        groups = {name: _plain(vars(group)) for name, group in self.groups.items()}
+        apart = None if self.disparity is None else _plain(vars(self.disparity))
         return {"groups": groups, "disparity": apart}
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as JSON knows them: lists for intervals, null for undefined numbers."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return list(value) if np.isfinite(value).all() else None
+        return None if isinstance(value, float) and not np.isfinite(value) else value
+
+    return {name: plain(value) for name, value in found.items()}
 
 
 def by_subgroup(

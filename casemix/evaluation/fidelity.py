@@ -18,6 +18,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from casemix.errors import EvaluationError
+from casemix.evaluation.permutation import (
+    permuted_auc,
+    permuted_nearest_neighbour,
+    two_sided_p_value,
+)
 from casemix.evaluation.statistics import (
     Estimate,
     FloatArray,
@@ -57,13 +62,14 @@ _BANDWIDTHS = (0.5, 1.0, 2.0)  # multiples of the median distance
 
 
 @dataclass(frozen=True)
-class TwoSample:
-    """A two-sample statistic with interval and permutation p-value."""
+class TwoSample(Estimate):
+    """A two-sample statistic with interval and permutation p-value.
 
-    value: float
-    interval: tuple[float, float]
+    Attributes:
+        p_value: under the null that subjects are exchangeable between the arms, in (0, 1].
+    """
+
     p_value: float
-    n: int
 
 
 def c2st(
@@ -75,11 +81,13 @@ def c2st(
     seed: int,
     folds: int = 5,
     classifier: Literal["trees", "logistic"] = "trees",
-) -> Estimate:
+) -> TwoSample:
     """Return the AUC of a classifier that tells synthetic from real records; 0.5 is ideal.
 
     Cross-validated by subject; the interval resamples the subjects of the out-of-fold scores. An
-    AUC clearly below 0.5 also betrays a difference: copied records do that.
+    AUC clearly below 0.5 also betrays a difference: copied records do that. The two-sided p-value
+    lets subjects change arms within their fold, on the held-out scores: its null is that the
+    fitted classifiers' scores are distributed alike in both arms.
 
     Args:
         real: (n, d) array, NaN allowed with trees, or a frame with categorical columns.
@@ -96,31 +104,71 @@ def c2st(
     Reference:
         Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017.
     """
+    held = held_out_scores(
+        real,
+        synthetic,
+        subjects_real=subjects_real,
+        subjects_synthetic=subjects_synthetic,
+        seed=seed,
+        folds=folds,
+        classifier=classifier,
+    )
+    both = zip(
+        bootstrap_rows(held.subjects[held.arm == 0], seed=seed),
+        bootstrap_rows(held.subjects[held.arm == 1], seed=seed + 1),
+        strict=True,
+    )
+    first, second = (held.scores[held.arm == k] for k in (0, 1))
+    draws = [auc(np.r_[first[a], second[b]], np.repeat([0, 1], [len(a), len(b)])) for a, b in both]
+    value = auc(held.scores, held.arm)
+    null = permuted_auc(held.scores, held.arm, held.subjects, held.fold, seed=seed)
+    p_value = two_sided_p_value(value, null)
+    return TwoSample(value, percentile_interval(draws), len(held.arm), p_value)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a two-sample classifier says of records that it was not fitted on.
+
+    Attributes:
+        scores: (n + m,) larger = taken for synthetic; the n real records first.
+        arm: (n + m,) 0 = real, 1 = synthetic.
+        subjects: (n + m,) subject codes, unique over both arms.
+        fold: (n + m,) fold of each record.
+    """
+
+    scores: FloatArray
+    arm: IntArray
+    subjects: IntArray
+    fold: IntArray
+
+
+def held_out_scores(
+    real: npt.ArrayLike | pd.DataFrame,
+    synthetic: npt.ArrayLike | pd.DataFrame,
+    *,
+    subjects_real: npt.ArrayLike | None = None,
+    subjects_synthetic: npt.ArrayLike | None = None,
+    seed: int,
+    folds: int = 5,
+    classifier: Literal["trees", "logistic"] = "trees",
+) -> HeldOut:
+    """Return the out-of-fold scores that `c2st` judges; see there."""
     first, second, categorical = _as_arms(real, synthetic, nan=classifier == "trees")
     ids_first = as_subjects(subjects_real, len(first))
     ids_second = as_subjects(subjects_synthetic, len(second))
     x = np.concatenate([first, second])
-    label = np.repeat([0, 1], [len(first), len(second)])
+    arm = np.repeat([0, 1], [len(first), len(second)])
     # Folds per arm, so that every fold holds its share of both.
     fold = np.concatenate([subject_folds(ids, folds, seed=seed) for ids in (ids_first, ids_second)])
     scores = np.empty(len(x))
     for k in range(folds):
         fit, test = fold != k, fold == k
         scores[test] = _discriminate(
-            x[fit], label[fit], x[test], categorical, seed=seed, classifier=classifier
+            x[fit], arm[fit], x[test], categorical, seed=seed, classifier=classifier
         )
-    draws = [
-        auc(
-            np.r_[scores[: len(first)][a], scores[len(first) :][b]],
-            np.repeat([0, 1], [len(a), len(b)]),
-        )
-        for a, b in zip(
-            bootstrap_rows(ids_first, seed=seed),
-            bootstrap_rows(ids_second, seed=seed + 1),
-            strict=True,
-        )
-    ]
-    return Estimate(auc(scores, label), percentile_interval(draws), len(x))
+    subjects = np.concatenate([ids_first, ids_second + ids_first.max() + 1])
+    return HeldOut(scores, arm, subjects, fold)
 
 
 def one_nearest_neighbour_accuracy(
@@ -130,13 +178,14 @@ def one_nearest_neighbour_accuracy(
     subjects_real: npt.ArrayLike | None = None,
     subjects_synthetic: npt.ArrayLike | None = None,
     seed: int,
-) -> Estimate:
+) -> TwoSample:
     """Return the leave-one-out accuracy of a 1-NN classifier, real against synthetic; 0.5 ideal.
 
     1 means two separate clouds; below 0.5 synthetic records sit on top of real ones. A neighbour
     of the same subject does not count. Columns are standardised on the real rows; a tie between
     the arms counts half. The interval resamples the subjects of the per-record hits: resampling
-    records themselves would make every record its own neighbour.
+    records themselves would make every record its own neighbour. The two-sided p-value lets
+    subjects change arms.
 
     Raises:
         EvaluationError: arms whose sizes differ by more than a quarter (the accuracy would then
@@ -166,7 +215,14 @@ def one_nearest_neighbour_accuracy(
         )
     ]
     value = float((hits_first.mean() + hits_second.mean()) / 2)
-    return Estimate(value, percentile_interval(draws), len(first) + len(second))
+    null = permuted_nearest_neighbour(
+        np.concatenate([first, second]),
+        np.repeat([0, 1], [len(first), len(second)]),
+        np.concatenate([ids_first, ids_second + ids_first.max() + 1]),
+        seed=seed,
+    )
+    n = len(first) + len(second)
+    return TwoSample(value, percentile_interval(draws), n, two_sided_p_value(value, null))
 
 
 def mmd_rbf(
@@ -209,7 +265,7 @@ def mmd_rbf(
     )
     value = float(_mmd(sums, pairs, in_real[None], 1 - in_real[None])[0])
     return TwoSample(
-        value, percentile_interval(drawn), permutation_p_value(value, null), len(kernel)
+        value, percentile_interval(drawn), len(kernel), permutation_p_value(value, null)
     )
 
 

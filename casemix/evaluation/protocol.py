@@ -6,8 +6,8 @@ training records differ from new ones, and real would not look like real. Per mo
 
 - **value**: synthetic against holdout;
 - **ceiling**: real against holdout. Fidelity and utility put training records that the embedder
-  does not know in the place of the synthetic ones; privacy puts one half of the holdout there
-  and keeps the other as holdout;
+  does not know in the place of the synthetic ones; where those would be given away (privacy,
+  validation of models trained on them), one half of the holdout stands there for the other;
 - **floor**: the control that the metric must fail (independent marginals, copied training rows).
 
 All arms hold the same number of subjects.
@@ -28,7 +28,7 @@ from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import LEVELLED, Schema
-from casemix.core.metric import EvalData, Family, Metric, Score, View
+from casemix.core.metric import EvalData, Metric, Score, View
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
@@ -37,6 +37,7 @@ from casemix.evaluation.constraints import check, compare
 from casemix.evaluation.contradictions import judge_contradictions
 from casemix.evaluation.linked_pairs import judge_links
 from casemix.evaluation.rules.language import Rule, load_rules
+from casemix.evaluation.subgroup_scores import judge_subgroups
 from casemix.evaluation.verdicts import verdicts
 
 FORMAT = 1
@@ -127,7 +128,9 @@ def evaluate(
         "casemix": __version__,
         "protocol": _protocol(trio, seed, target, judged),
         "provenance": {name: str(c.provenance) for name, c in trio.parts().items()},
-        "modalities": {m: {"metrics": j["metrics"]} for m, j in judged.items()},
+        "modalities": {
+            m: {"metrics": j["metrics"], "subgroups": j["subgroups"]} for m, j in judged.items()
+        },
         "linkage": {"pairs": pairs},
         "contradictions": contradictions,
         "constraints": constraints,
@@ -202,7 +205,7 @@ class _Arms:
     evaluator: Evaluator
     data: EvalData
     ceiling: EvalData
-    private_ceiling: EvalData
+    halves: EvalData
     floors: Mapping[str, EvalData]
     n: int
     seed: int
@@ -258,11 +261,13 @@ class _Arms:
         metrics = (*SHARED, *self.evaluator.metrics)
         wanted = [m for m in metrics if not m.modalities or self.modality in m.modalities]
         scores = {metric.name: self._score(metric) for metric in wanted}
-        return {"metrics": scores, "n": self.n, "embedder": self.evaluator.embedder}
+        by_group = judge_subgroups(self.data, seed=seeding.child(self.seed, "subgroups") % 2**31)
+        about = {"n": self.n, "embedder": self.evaluator.embedder}
+        return {"metrics": scores, "subgroups": by_group, **about}
 
     def _score(self, metric: Metric) -> dict[str, Any]:
         seed = seeding.child(self.seed, metric.name) % 2**31
-        anchor = self.private_ceiling if metric.family is Family.PRIVACY else self.ceiling
+        anchor = self.halves if metric.ceiling == "holdout" else self.ceiling
         value = _computed(metric, self.data, seed)
         ceiling = _computed(metric, anchor, seed).value
         floor = None

@@ -26,7 +26,8 @@ from casemix.evaluation.statistics import (
 )
 
 Measure = Literal["auroc", "r2", "spearman"]
-_TREES_FROM = 300  # rows; below, or with more than n / 5 columns, a ridge model wins
+Model = Literal["ridge", "trees"]
+_TREES_FROM = 300  # rows; below, or with fewer than 5 rows per column, a ridge model wins
 _REPEATS = 200  # bootstrap samples
 
 
@@ -37,7 +38,8 @@ class Utility:
     Attributes:
         value: the measure; None where it is undefined.
         interval: bootstrap over test subjects, or None with the value.
-        measure: "auroc" (macro one-against-rest beyond two classes), "r2" or "spearman".
+        measure: "auroc" (macro one-against-rest beyond two classes), "r2", "spearman" or
+            "c_index".
         n: number of test records.
         note: why the value is None, or what the training data lacked; empty if all is well.
         draws: (repeats,) bootstrap values. The same test records and seed give the same samples,
@@ -46,7 +48,7 @@ class Utility:
 
     value: float | None
     interval: tuple[float, float] | None
-    measure: Measure
+    measure: Measure | Literal["c_index"]
     n: int
     note: str = ""
     draws: tuple[float, ...] = ()
@@ -68,14 +70,14 @@ def tstr(
     test_y: npt.ArrayLike,
     *,
     measure: Measure = "auroc",
+    model: Model | None = None,
     test_subjects: npt.ArrayLike | None = None,
     seed: int,
 ) -> Utility:
     """Train on one cohort, test on real held-out records (TSTR; with real training data, TRTR).
 
-    The model is boosted trees from 300 training rows on with at least five rows per column, else
-    a ridge model on standardised, median-imputed columns. Compare only models trained on equally
-    many rows, so that both arms get the same kind of model.
+    The model is boosted trees, or a ridge model on standardised, median-imputed columns. Compare
+    only models of the same kind: left to `model_for`, those trained on equally many rows.
 
     Args:
         train_x: (n, d) features, NaN for missing.
@@ -83,6 +85,7 @@ def tstr(
         test_x: (m, d) real held-out features.
         test_y: (m,) their targets.
         measure: "auroc" classifies; "r2" and "spearman" regress.
+        model: the kind of model; what `model_for` the training shape says if None.
         test_subjects: (m,) subject of each test row, for the interval; each its own if None.
         seed: seed of model and bootstrap.
 
@@ -96,15 +99,13 @@ def tstr(
     Reference:
         Esteban et al., 2017 (1706.02633).
     """
-    x = as_matrix(train_x, "training features", nan=True)
-    test = as_matrix(test_x, "test features", rows=1, nan=True)
-    y, target = np.asarray(train_y), np.asarray(test_y)
-    _check(x, y, test, target)
+    target = np.asarray(test_y)
     if len(np.unique(target)) < 2:
         return Utility(None, None, measure, len(target), note="the test target is constant")
-    judge = _classify if measure == "auroc" else _regress
-    reference, scores, note = judge(x, y, test, target, seed=seed)
-    score_rows = _SCORES[measure]
+    reference, scores, note = predictions(
+        train_x, train_y, test_x, test_y, measure=measure, model=model, seed=seed
+    )
+    score_rows = SCORES[measure]
     value = score_rows(reference, scores)
     subjects = np.arange(len(target)) if test_subjects is None else test_subjects
     draws = tuple(
@@ -112,6 +113,31 @@ def tstr(
         for rows in bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
     )
     return Utility(value, percentile_interval(draws), measure, len(target), note, draws)
+
+
+def predictions(
+    train_x: npt.ArrayLike,
+    train_y: npt.ArrayLike,
+    test_x: npt.ArrayLike,
+    test_y: npt.ArrayLike,
+    *,
+    measure: Measure = "auroc",
+    model: Model | None = None,
+    seed: int,
+) -> tuple[npt.NDArray, FloatArray, str]:
+    """Return test targets, predictions (both as `SCORES` takes them) and a note; see `tstr`."""
+    x = as_matrix(train_x, "training features", nan=True)
+    test = as_matrix(test_x, "test features", rows=1, nan=True)
+    y, target = np.asarray(train_y), np.asarray(test_y)
+    _check(x, y, test, target)
+    judge = _classify if measure == "auroc" else _regress
+    return judge(x, y, test, target, model or model_for(x.shape), seed=seed)
+
+
+def model_for(shape: tuple[int, int]) -> Model:
+    """Return the kind of model that suits (rows, columns): trees need 300 rows, 5 per column."""
+    rows, columns = shape
+    return "ridge" if rows < max(_TREES_FROM, 5 * columns) else "trees"
 
 
 def utility_gap(synthetic: Utility, real: Utility) -> Gap:
@@ -144,47 +170,56 @@ def _check(x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray)
 
 
 def _classify(
-    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, *, seed: int
+    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, kind: Model, *, seed: int
 ) -> tuple[npt.NDArray, FloatArray, str]:
     """Return the test labels as 0..c-1 (m,), class scores (m, c) and a note on absent classes."""
     classes, labels = np.unique(target.astype(str), return_inverse=True)
     absent = sorted(set(classes) - set(y.astype(str)))
     note = f"no training record of class {', '.join(absent)}" if absent else ""
-    return labels, _class_scores(x, y.astype(str), test, classes, seed=seed), note
+    return labels, _class_scores(x, y.astype(str), test, classes, kind, seed=seed), note
 
 
 def _regress(
-    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, *, seed: int
+    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, kind: Model, *, seed: int
 ) -> tuple[npt.NDArray, FloatArray, str]:
     """Return the test targets (m,), predictions (m,) and a note on a constant prediction."""
-    predicted = _predict_numbers(x, as_matrix(y, "training target")[:, 0], test, seed=seed)
+    numbers = as_matrix(y, "training target")[:, 0]
+    predicted = _predict_numbers(x, numbers, test, kind, seed=seed)
     note = "" if np.ptp(predicted) > 0 else "the model predicts a constant"
     return as_matrix(target, "test target", rows=1)[:, 0], predicted, note
 
 
-def _small(x: FloatArray) -> bool:
-    return len(x) < max(_TREES_FROM, 5 * x.shape[1])
-
-
-def _ridge_pipeline(model: BaseEstimator) -> BaseEstimator:
+def on_scaled_columns(model: BaseEstimator) -> BaseEstimator:
+    """Return the model behind median imputation and standardisation."""
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
     return make_pipeline(imputer, StandardScaler(), model)
 
 
 def _class_scores(
-    x: FloatArray, y: npt.NDArray, test: FloatArray, classes: npt.NDArray, *, seed: int
+    x: FloatArray,
+    y: npt.NDArray,
+    test: FloatArray,
+    classes: npt.NDArray,
+    kind: Model,
+    *,
+    seed: int,
 ) -> FloatArray:
     """Return probabilities (m, classes); 0 throughout for a class absent from y."""
-    scores = np.zeros((len(test), len(classes)))
     if len(np.unique(y)) < 2:
-        return scores
-    if _small(x):
-        model = _ridge_pipeline(LogisticRegression(C=0.1, max_iter=2000))
+        return np.zeros((len(test), len(classes)))
+    if kind == "ridge":
+        model = on_scaled_columns(LogisticRegression(C=0.1, max_iter=2000))
     else:
         model = HistGradientBoostingClassifier(
             max_iter=100, max_leaf_nodes=15, early_stopping=False, random_state=seed % 2**32
         )
-    predicted = model.fit(x, y).predict_proba(test)
+    return class_probabilities(model.fit(x, y), test, classes)
+
+
+def class_probabilities(model: BaseEstimator, test: FloatArray, classes: npt.NDArray) -> FloatArray:
+    """Return a fitted classifier's probabilities (m, classes); 0 for a class it never saw."""
+    scores = np.zeros((len(test), len(classes)))
+    predicted = model.predict_proba(test)
     column = {name: i for i, name in enumerate(model.classes_)}
     for i, name in enumerate(classes):
         if name in column:
@@ -192,9 +227,11 @@ def _class_scores(
     return scores
 
 
-def _predict_numbers(x: FloatArray, y: FloatArray, test: FloatArray, *, seed: int) -> FloatArray:
-    if _small(x):
-        model = _ridge_pipeline(Ridge(alpha=10.0))
+def _predict_numbers(
+    x: FloatArray, y: FloatArray, test: FloatArray, kind: Model, *, seed: int
+) -> FloatArray:
+    if kind == "ridge":
+        model = on_scaled_columns(Ridge(alpha=10.0))
     else:
         model = HistGradientBoostingRegressor(
             max_iter=100, max_leaf_nodes=15, early_stopping=False, random_state=seed % 2**32
@@ -226,7 +263,8 @@ def _spearman(target: npt.NDArray, predicted: FloatArray) -> float:
     return float(np.corrcoef(rankdata(target), rankdata(predicted))[0, 1])
 
 
-_SCORES: Mapping[Measure, Callable[[npt.NDArray, FloatArray], float]] = {
+#: Measures of (m,) targets and predictions: class codes and (m, classes), or numbers and (m,).
+SCORES: Mapping[Measure, Callable[[npt.NDArray, FloatArray], float]] = {
     "auroc": _macro_auc,
     "r2": _r2,
     "spearman": _spearman,

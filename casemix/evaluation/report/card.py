@@ -14,6 +14,7 @@ from typing import Any
 from casemix.core.cohort import Cohort
 from casemix.core.metric import Family
 from casemix.evaluation.report import scores
+from casemix.evaluation.report.disparities import disparities
 from casemix.evaluation.report.labels import share, title
 
 
@@ -75,8 +76,8 @@ def card(metrics: Mapping[str, Any], reference: Cohort, synthetic: Cohort) -> li
         Heading(
             "Consistency",
             "Do the parts of a patient agree, and do the scores hold across subgroups?",
-            links + _of_family(rows, Family.FAIRNESS),
-            () if _of_family(rows, Family.FAIRNESS) else ("scores by subgroup",),
+            links + _disparities(metrics),
+            () if _disparities(metrics) else ("scores by subgroup",),
         ),
     ]
 
@@ -88,6 +89,16 @@ def _of_family(rows: Mapping[str, Sequence[scores.ScoreRow]], family: Family) ->
             if row.family == family and row.score.get("value") is not None:
                 lines.setdefault(row.name, []).append(f"{modality} {scores.score_text(row.score)}")
     return tuple(f"{title(name)}: {'; '.join(parts)}" for name, parts in lines.items())
+
+
+def _disparities(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    found = disparities(metrics)
+    if not found:
+        return ()
+    clear = [d for d in found if d.beyond_chance]
+    parts = [f"{title(d.score)} of {d.modality} by {d.field} (worst: {d.worst})" for d in clear]
+    whole = f"{len(found)} scores by subgroup; {len(clear)} differ beyond chance (p < 0.01)"
+    return (whole, *parts)
 
 
 def _rules(metrics: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from casemix.core.metric import Family
 from casemix.evaluation.report import contradictions, scores
 from casemix.evaluation.report.card import card
 from casemix.evaluation.report.columns import Column, columns, least_alike
+from casemix.evaluation.report.disparities import disparities
 from casemix.evaluation.report.figures import link_matrix, marginal, score_bar
 from casemix.evaluation.report.labels import LABELS, share
 from casemix.evaluation.report.page import render
@@ -86,6 +87,7 @@ def report_html(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> 
         "pairs": pairs,
         "matrix": link_matrix(pairs) if pairs else None,
         "link_columns": scores.measured_links(pairs),
+        "disparities": disparities(metrics),
         "rules": _rules(metrics),
         "contradictions": contradictions.section(metrics, synthetic),
         "facts": [(k, scores.score_text(v)) for k, v in (metrics.get("facts") or {}).items()],

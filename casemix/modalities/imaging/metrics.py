@@ -120,6 +120,7 @@ METRICS: tuple[Metric, ...] = (
         (0, 1),
         _novelty,
         control="copy_training",
+        ceiling="holdout",
         description="Median distance to the nearest training picture over that of held-out real "
         "pictures, at most 1; 0 = copies.",
         modalities=_IMAGING,

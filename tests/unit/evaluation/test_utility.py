@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from casemix.errors import EvaluationError
-from casemix.evaluation.utility import tstr, utility_gap
+from casemix.evaluation.utility import model_for, tstr, utility_gap
 
 
 def labelled(n: int, seed: int, signal: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -106,3 +106,19 @@ def test_targets_that_do_not_fit_are_an_error():
     x, y = labelled(50, 0)
     with pytest.raises(EvaluationError, match="do not fit"):
         tstr(x, y[:-1], x, y, seed=0)
+
+
+def test_trees_need_300_rows_and_five_per_column():
+    shapes = [(299, 10), (300, 10), (300, 61), (305, 61)]
+    assert [model_for(shape) for shape in shapes] == ["ridge", "trees", "ridge", "trees"]
+
+
+def test_the_kind_of_model_may_be_given():
+    """Only trees learn a product of columns."""
+    rng = np.random.default_rng(0)
+    x, test = rng.normal(size=(2, 600, 3))
+    labels, target = (np.where(v[:, 0] * v[:, 1] > 0, "ill", "well") for v in (x, test))
+    found = {kind: tstr(x, labels, test, target, model=kind, seed=0) for kind in ("ridge", "trees")}
+    assert found["trees"].value > 0.9
+    assert found["ridge"].value < 0.6
+    assert tstr(x, labels, test, target, seed=0) == found["trees"]

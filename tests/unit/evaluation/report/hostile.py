@@ -168,7 +168,66 @@ _METRICS = {
         "embedders": {"imaging": f"texture PCA {SCRIPT}"},
     },
     "provenance": {"train": "phantom", "holdout": "phantom", "synthetic": "synthetic"},
-    "modalities": {"imaging": {"metrics": _SCORES}, "text": {"metrics": _SCORES}},
+    "modalities": {
+        "imaging": {
+            "metrics": _SCORES,
+            "subgroups": {
+                f"group {IMAGE}": {
+                    "coverage": {
+                        "groups": {
+                            SCRIPT: {
+                                "value": 0.5,
+                                "interval": [0.4, 0.6],
+                                "n": 30,
+                                "suppressed": False,
+                            },
+                            CLOSING: {
+                                "value": None,
+                                "interval": None,
+                                "n": None,
+                                "suppressed": True,
+                            },
+                        },
+                        "disparity": {
+                            "value": 0.3,
+                            "interval": [0.1, 0.4],
+                            "chance": 0.05,
+                            "p_value": 0.005,
+                            "worst": IMAGE,
+                        },
+                    }
+                }
+            },
+        },
+        "text": {"metrics": _SCORES},
+    },
+    "constraints": {
+        "rules": [
+            {
+                "rule": f"order {SCRIPT}",
+                "modality": "tabular",
+                "real": {
+                    "applicable": True,
+                    "violating": 0,
+                    "eligible": 40,
+                    "rate": 0.0,
+                    "interval": [0.0, 0.05],
+                },
+                "synthetic": {
+                    "applicable": True,
+                    "violating": 4,
+                    "eligible": 40,
+                    "rate": 0.1,
+                    "interval": [0.03, 0.2],
+                    "examples": [IMAGE],
+                },
+                "difference": 0.1,
+                "interval": [0.02, 0.2],
+                "worse": True,
+            }
+        ],
+        "not_applicable": 7,
+    },
     "linkage": {
         "pairs": [
             {

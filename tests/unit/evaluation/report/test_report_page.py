@@ -74,13 +74,27 @@ def test_verdicts_stand_under_their_outcome_with_their_threshold(html):
     assert "Of 4 statements, 1 hold, 1 hold with caution, 1 fail and 1 could not" in text(html)
 
 
-def test_card_has_the_seven_headings_and_owns_up(html):
+def test_card_has_the_seven_headings_and_owns_up(html, made, real):
     card = html.split('<h2 id="card">')[1]
     assert re.findall(r'<th scope="row">(\w+)</th>', card) == list(HEADINGS)
-    constraint = card.split("Constraint</th>")[1].split("</tr>")[0]
+    coverage = card.split("Coverage</th>")[1].split("</tr>")[0]
+    assert "Not measured." not in coverage
+    without = report_html(hostile.metrics() | {"constraints": {}}, real, made)
+    constraint = without.split("Constraint</th>")[1].split("</tr>")[0]
     assert "Not measured." in constraint
     congruence = card.split("Congruence</th>")[1].split("</tr>")[0]
     assert "C2ST AUC: imaging 0.710 [0.660, 0.760]" in congruence
+
+
+def test_subgroups_rules_and_contradictions_are_shown(html):
+    words = text(html)
+    assert "Coverage of imaging by group" in words
+    assert "(too few)" in words
+    assert "more often than in reality" in words
+    assert "7 more speak of fields that these cohorts do not have" in words
+    assert "1 stated rules applied; 0 are kept as in reality" in words
+    assert "1 scores by subgroup; 1 differ beyond chance" in words
+    assert "s-1 breaks age" in words
 
 
 def test_never_called_anonymous(html):
