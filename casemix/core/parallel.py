@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from casemix.core.progress import Progress
 
+T = TypeVar("T")
 #: Picklable work; it gets a progress with the checkpoint folder of the call.
-Work = Callable[[Progress], None]
+Work = Callable[[Progress], T]
 _LIBRARIES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def run_all(works: Sequence[Work], *, workers: int, progress: Progress) -> None:
-    """Do all pieces of work; return when the last one is done.
+def run_all(works: Sequence[Work[T]], *, workers: int, progress: Progress) -> list[T]:
+    """Do all pieces of work and return what each returns, in order.
 
     With several workers each piece runs in a process of its own with one thread: small networks
     train faster in two processes than with two threads. The first error ends the call. Processes
@@ -32,9 +33,7 @@ def run_all(works: Sequence[Work], *, workers: int, progress: Progress) -> None:
         progress: bars, and the checkpoint folder that each piece is given.
     """
     if workers <= 1 or len(works) <= 1:
-        for work in works:
-            work(progress)
-        return
+        return [work(progress) for work in works]
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     with context.Manager() as manager, _one_thread_each():
@@ -46,7 +45,7 @@ def run_all(works: Sequence[Work], *, workers: int, progress: Progress) -> None:
             with ProcessPoolExecutor(
                 workers, context, initializer=_end_with, initargs=start
             ) as pool:
-                _wait(pool, works, messages, progress.checkpoints, stop)
+                return _wait(pool, works, messages, progress.checkpoints, stop)
         finally:
             messages.put(None)
             listener.join()
@@ -54,15 +53,16 @@ def run_all(works: Sequence[Work], *, workers: int, progress: Progress) -> None:
 
 def _wait(
     pool: ProcessPoolExecutor,
-    works: Sequence[Work],
+    works: Sequence[Work[T]],
     messages: Any,
     checkpoints: Path | None,
     stop: Any,
-) -> None:
+) -> list[T]:
     futures = [pool.submit(_do, work, messages, checkpoints) for work in works]
     try:
         for future in as_completed(futures):
-            future.result()
+            future.result()  # the first error, whoever's it is
+        return [future.result() for future in futures]
     except BaseException:
         stop.set()  # ends the workers now; the pool alone would wait for what they are doing
         raise
@@ -117,8 +117,8 @@ def _listen(messages: Any, progress: Progress) -> None:
             progress.bar.stop_task(tasks[task])
 
 
-def _do(work: Work, messages: Any, checkpoints: Path | None) -> None:
-    work(Progress(_Relay(messages), checkpoints))  # type: ignore[arg-type]  # the same three calls
+def _do(work: Work[T], messages: Any, checkpoints: Path | None) -> T:
+    return work(Progress(_Relay(messages), checkpoints))  # type: ignore[arg-type]  # the same three calls
 
 
 def _end_with(parent: int, stop: Any) -> None:

@@ -15,6 +15,8 @@ from casemix.core.conditions import Conditions
 from casemix.core.encoding import ConditionEncoder
 from casemix.core.fields import LEVELLED
 from casemix.core.metric import Score, View
+from casemix.core.parallel import run_all
+from casemix.core.progress import Progress
 from casemix.errors import EvaluationError
 from casemix.evaluation import linkage
 from casemix.evaluation.linkage import Pairs
@@ -23,6 +25,7 @@ from casemix.evaluation.statistics import permutation_p_value
 CONTEXT = "context"
 _ARMS = ("train", "holdout", "synthetic")
 _GALLERY = 50
+_MANY = 600  # subjects of all arms from which processes of their own pay for pairs
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def judge_links(
     *,
     target: str = "",
     seed: int,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Return one entry per pair: link, patient_link, critic AUC, retrieval, HSIC and controls.
 
@@ -59,24 +64,59 @@ def judge_links(
         target: levelled context field whose recovery is measured and within which subjects are
             exchanged for `patient_link`.
         seed: seed of folds, permutations and bootstraps.
+        workers: processes that judge large pairs side by side.
+        progress: where to report.
     """
     arms = _arms(views, cohorts, target)
     names = [*([CONTEXT] if arms["train"].context.shape[1] else []), *views]
-    found = []
+    works = []
     for number, (a, b) in enumerate(itertools.combinations(names, 2)):
         trio = {arm: arms[arm].pairs(a, b) for arm in _ARMS}
-        try:
-            scores = _judge(trio, beyond_context=a != CONTEXT, seed=(seed + number) % 2**31)
-        except EvaluationError as error:  # e.g. too few subjects with both
-            scores = {"link": Score(None, note=str(error)), "patient_link": Score(None)}
-        if a == CONTEXT and arms["train"].groups is not None:
-            scores["context_recovery"] = _recovery(arms, b, target, seed)
+        recovery = arms if a == CONTEXT and arms["train"].groups is not None else None
+        works.append(_PairWork(a, b, trio, recovery, target, (seed + number) % 2**31, seed))
+    small = sum(len(s.context) for s in arms.values()) < _MANY
+    return run_all(works, workers=1 if small else workers, progress=progress or Progress())
+
+
+@dataclass(frozen=True)
+class _PairWork:
+    """One pair, to be judged in any process.
+
+    Args:
+        a: its first view.
+        b: its second view.
+        trio: arm -> matched subjects.
+        recovery: arm -> subjects, where context recovery from ``b`` is to be measured.
+        target: the field that is recovered.
+        seed: of this pair.
+        recovery_seed: of the recovery, the same for all pairs.
+    """
+
+    a: str
+    b: str
+    trio: Mapping[str, Pairs]
+    recovery: Mapping[str, _Subjects] | None
+    target: str
+    seed: int
+    recovery_seed: int
+
+    def __call__(self, progress: Progress) -> dict[str, Any]:
+        """Return the pair's entry in ``metrics.json``."""
+        with progress.step(f"linking {self.a} and {self.b}", 1) as bar:
+            try:
+                scores = _judge(self.trio, beyond_context=self.a != CONTEXT, seed=self.seed)
+            except EvaluationError as error:  # e.g. too few subjects with both
+                scores = {"link": Score(None, note=str(error)), "patient_link": Score(None)}
+            if self.recovery is not None:
+                scores["context_recovery"] = _recovery(
+                    self.recovery, self.b, self.target, self.recovery_seed
+                )
+            bar.advance()
         shown = {name: score.to_json() for name, score in scores.items() if ":" not in name}
         control = {
             name.partition(":")[2]: score.to_json() for name, score in scores.items() if ":" in name
         }
-        found.append({"a": a, "b": b, **shown, "control": {"shuffled": control}})
-    return found
+        return {"a": self.a, "b": self.b, **shown, "control": {"shuffled": control}}
 
 
 def _arms(

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from casemix import __version__
 from casemix.core import registry, seeding
@@ -29,6 +30,7 @@ from casemix.core.conditions import Conditions
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import LEVELLED, Schema
 from casemix.core.metric import EvalData, Metric, Score, View
+from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
@@ -57,6 +59,10 @@ class Trio:
         """Return the cohorts by name."""
         return {"train": self.train, "holdout": self.holdout, "synthetic": self.synthetic}
 
+    def only(self, modality: str) -> Trio:
+        """Return the cohorts with one modality."""
+        return Trio(*(replace(c, samples={modality: c[modality]}) for c in self.parts().values()))
+
 
 def evaluate(
     train: Cohort,
@@ -67,6 +73,7 @@ def evaluate(
     target: str = "",
     links_only: bool = False,
     rules: Sequence[Rule] | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Judge a synthetic cohort and return the content of ``metrics.json``.
@@ -80,6 +87,7 @@ def evaluate(
             levelled one.
         links_only: measure linkage alone, and no metric of a single modality.
         rules: clinical rules, by default the shipped ones.
+        workers: processes that judge modalities, and pairs of them, side by side.
         progress: where to report.
 
     Raises:
@@ -98,31 +106,25 @@ def evaluate(
             "The three cohorts share no modality.",
             given={name: c.modalities for name, c in trio.parts().items()},
         )
-    judged: dict[str, dict[str, Any]] = {}
-    views: dict[str, dict[str, View]] = {}
-    schemas: dict[str, Schema] = {}
     progress = progress or Progress()
-    with progress.step("evaluating", len(shared) + 1) as bar:
-        for modality in shared:
-            bar.advance(0, note=modality)
-            part = seeding.child(seed, modality)
-            embedded = _half_of_train(trio, modality, part)
-            evaluator = _evaluator(trio, modality, embedded, part)
-            views[modality] = _views(trio, modality, evaluator, part)
-            schemas[modality] = evaluator.findings_schema
-            if not links_only:
-                arms = _Arms.build(trio, evaluator, embedded, views[modality], target, part)
-                judged[modality] = arms.judge()
-            bar.advance()
-        bar.advance(0, note="linkage")
+    works = [_Look(trio.only(m), m, target, links_only, seeding.child(seed, m)) for m in shared]
+    # Idle threads of one pool slow the others down: one each, here and in the processes.
+    with threadpool_limits(1):
+        looks = dict(zip(shared, run_all(works, workers=workers, progress=progress), strict=True))
+        views = {m: look.views for m, look in looks.items()}
+        judged = {m: look.scores for m, look in looks.items() if look.scores}
         pairs = judge_links(
-            views, trio.parts(), target=target, seed=seeding.child(seed, "links") % 2**31
+            views,
+            trio.parts(),
+            target=target,
+            seed=seeding.child(seed, "links") % 2**31,
+            workers=workers,
+            progress=progress,
         )
         contradictions = judge_contradictions(
             views, trio.parts(), seed=seeding.child(seed, "contradictions")
         )
-        constraints = _constraints(trio, rules, views, schemas, seed)
-        bar.advance()
+        constraints = _constraints(trio, rules, looks, seed)
     result = {
         "format": FORMAT,
         "casemix": __version__,
@@ -138,17 +140,47 @@ def evaluate(
     return result | {"verdicts": verdicts(result)}
 
 
+@dataclass(frozen=True)
+class _Look:
+    """One modality, to be seen through its evaluator and judged, in any process."""
+
+    trio: Trio
+    modality: str
+    target: str
+    links_only: bool
+    seed: int
+
+    def __call__(self, progress: Progress) -> _Looked:
+        """Fit the evaluator and judge the arms."""
+        with progress.step(f"judging {self.modality}", 2) as bar:
+            embedded = _half_of_train(self.trio, self.modality, self.seed)
+            evaluator = _evaluator(self.trio, self.modality, embedded, self.seed)
+            views = _views(self.trio, self.modality, evaluator, self.seed)
+            bar.advance()
+            scores: dict[str, Any] = {}
+            if not self.links_only:
+                target, seed = self.target, self.seed
+                scores = _Arms.build(self.trio, evaluator, embedded, views, target, seed).judge()
+            bar.advance()
+        return _Looked(views, evaluator.findings_schema, scores)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What one modality looks like: its views by arm, its findings' fields and its scores."""
+
+    views: Mapping[str, View]
+    schema: Schema
+    scores: Mapping[str, Any]
+
+
 def _constraints(
-    trio: Trio,
-    rules: Sequence[Rule],
-    views: Mapping[str, Mapping[str, View]],
-    schemas: Mapping[str, Schema],
-    seed: int,
+    trio: Trio, rules: Sequence[Rule], looks: Mapping[str, _Looked], seed: int
 ) -> dict[str, Any]:
     """Return the rules that apply, held-out real against synthetic, and how many do not."""
     outcomes = []
     for arm, cohort in (("holdout", trio.holdout), ("synthetic", trio.synthetic)):
-        found = {m: (of_arm[arm].findings, schemas[m]) for m, of_arm in views.items()}
+        found = {m: (look.views[arm].findings, look.schema) for m, look in looks.items()}
         outcomes.append(check(cohort, rules, findings=found, seed=seeding.child(seed, arm)))
     compared = [c.to_json() for c in compare(*outcomes)]
     for entry in compared:

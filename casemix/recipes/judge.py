@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def judge(
             target=target,
             links_only=links_only,
             rules=stated,
+            workers=os.cpu_count() or 1,
             progress=folder.progress,
         )
         atomic_json(draft, result | ({"chain": dict(chain)} if chain else {}))
