@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -55,6 +57,12 @@ def test_the_run_ends_with_cohorts_model_metrics_and_pages(done):
     assert len(metrics["linkage"]["pairs"]) == 10
     train, holdout = (Cohort.load(done / "real" / part) for part in ("train", "holdout"))
     assert not set(train.subjects.index) & set(holdout.subjects.index)
+
+
+def test_metrics_follow_the_published_schema(done):
+    schema = json.loads((files("casemix.evaluation") / "metrics.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads((done / "metrics.json").read_text()), schema)
 
 
 def test_a_finished_run_is_not_done_again(done):
