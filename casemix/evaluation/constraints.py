@@ -122,8 +122,8 @@ def check(
         seed: seed of the bootstrap; same cohort, rules and seed, same intervals.
 
     Raises:
-        EvaluationError: a field in a unit that a rule has no limits for.
-        ConditionError: a filter that does not fit a field's kind or levels.
+        EvaluationError: a field in a unit that one of the user's rules has no limits for.
+        ConditionError: one of the user's filters that does not fit a field's kind or levels.
     """
     rows = rows_of(cohort, findings)
     return tuple(
@@ -162,6 +162,8 @@ def _outcome(rule: Rule, modality: str, rows: Mapping[str, Rows], seed: int) -> 
     try:
         judged = rule.check.judge(records, rule.when)
     except CasemixError as error:
+        if rule.shipped:
+            return Outcome(rule.name, modality, note=f"{error.what} ({error.given})")
         raise type(error)(
             f"Rule '{rule.name}' ({modality}): {error.what}",
             given=error.given,

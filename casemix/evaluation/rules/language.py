@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +52,8 @@ class Rule:
         when: row filter; rows where it does not hold are not judged.
         because: why a violation is impossible or absurd, one sentence.
         source: where the limits come from: a publication, ``definition``, or ``choice``.
+        shipped: it is not the user's own: where a field has another unit or other levels than it
+            knows, it does not apply, and is no error.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Rule:
     when: str = ""
     because: str = ""
     source: str = ""
+    shipped: bool = False
 
     @property
     def kind(self) -> str:
@@ -67,7 +70,7 @@ class Rule:
         return next(name for name, kind in KINDS.items() if isinstance(self.check, kind))
 
 
-_SHARED = {f.name: f for f in fields(Rule) if f.name not in ("name", "check")}
+_SHARED = {f.name: f for f in fields(Rule) if f.name not in ("name", "check", "shipped")}
 
 
 def shipped_sets() -> tuple[str, ...]:
@@ -93,7 +96,8 @@ def load_rules(path: Path | None = None, *, sets: Sequence[str] | None = None) -
                 allowed=shipped_sets(),
                 next_step=did_you_mean(name, shipped_sets()),
             )
-        rules |= _read(_FOLDER / f"{name}.yaml", {})
+        own = _read(_FOLDER / f"{name}.yaml", {})
+        rules |= {key: replace(rule, shipped=True) for key, rule in own.items()}
     return tuple((rules if path is None else _read(Path(path), rules)).values())
 
 

@@ -237,6 +237,18 @@ def test_units_systems_and_levels_are_never_compared_silently(rule, error, messa
         outcome(rule, cohort())
 
 
+def test_a_shipped_rule_does_not_apply_to_a_unit_that_it_does_not_know():
+    frame = pd.DataFrame({"age": [50.0, 400.0], "sodium": [140.0, 141.0]}, index=["a", "b"])
+    schema = Schema((Field("age", Kind.NUMERIC), Field("sodium", Kind.NUMERIC, "mg/dL")))
+    index = pd.DataFrame({"subject_id": frame.index, "time": 0.0}, index=frame.index)
+    samples = {"tabular": Samples("tabular", index, Table(frame, schema))}
+    found = check(Cohort(pd.DataFrame(index=frame.index), Schema(), samples), load_rules(), seed=0)
+    notes = {o.rule: o.note for o in found if o.modality == "tabular" and "unit" in o.note}
+    assert "no unit" in notes["age_possible"]
+    assert any("mg/dL" in note for note in notes.values())
+    assert not any(o.applicable for o in found)
+
+
 def people(n: int, broken: int) -> Cohort:
     age = np.full(n, 40.0)
     age[:broken] = 200.0
