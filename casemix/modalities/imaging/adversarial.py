@@ -1,118 +1,52 @@
-"""The networks of the DCGAN and their alternating training."""
+"""The alternating training of painter and critic, with checkpoints and exact resume.
+
+Everything random in a turn follows from ``(seed, step)`` alone, as in `casemix.core.training`,
+and checkpoints lie in a folder of the same form.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from casemix.core import seeding
+from casemix.core.files import atomic_folder, read_json
 from casemix.core.progress import Progress
+from casemix.core.training import device
 from casemix.errors import FitError
-from casemix.modalities.imaging.conditioning import Steering, with_constant
+from casemix.modalities.imaging.adversarial_nets import GROUP, NOISE, Critic, Painter
+from casemix.modalities.imaging.augmentation import augmented
+from casemix.modalities.imaging.conditioning import Steering
+from casemix.modalities.imaging.grain import GrainLevel
 
-NOISE = 64  # numbers that a picture starts from
 _EMA = 0.995
 _BETAS = (0.0, 0.9)  # Adam, as usual with spectral normalisation
+_JITTER = 0.05  # standard deviations, on numeric conditions
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What the networks draw: maps of one size.
+class PlaySettings:
+    """How to train.
 
     Args:
-        maps: channels of pictures, and one per mask label and frame.
-        pictures: how many of the maps are picture channels.
-        labels: mask labels, 0 = no masks.
-        height: pixels.
-        width: pixels.
+        steps: turns of painter and critic.
+        batch_size: rows per turn, a multiple of four.
+        learning_rate: of the painter; the critic's is twice as large.
+        checkpoint_seconds: least time between two checkpoints.
     """
 
-    maps: int
-    pictures: int
-    labels: int
-    height: int
-    width: int
-
-    @property
-    def doublings(self) -> int:
-        """How often a start of 4 to 7 pixels is doubled."""
-        return max((min(self.height, self.width) // 4).bit_length() - 1, 0)
-
-    @property
-    def start(self) -> tuple[int, int]:
-        """Height and width that the generator starts from, pixels."""
-        factor = 2**self.doublings
-        return -(-self.height // factor), -(-self.width // factor)
-
-
-class Painter(nn.Module):
-    """DCGAN generator with group normalisation, which has no train and test mode to mix up.
-
-    Args:
-        frame: what to draw.
-        conditions: numbers per sample, 0 or more.
-        width: channels at full resolution; doubled at each coarser one, up to eightfold.
-    """
-
-    def __init__(self, frame: Frame, conditions: int, width: int) -> None:
-        super().__init__()
-        self.frame = frame
-        widths = [width * min(2**k, 8) for k in range(frame.doublings, -1, -1)]
-        self.first = widths[0]
-        self.enter = nn.Linear(NOISE + conditions + 1, widths[0] * frame.start[0] * frame.start[1])
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.GroupNorm(8, a), nn.SiLU(), nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, 1, 1)
-            )
-            for a, b in pairwise(widths)
-        )
-        self.leave = nn.Sequential(
-            nn.GroupNorm(8, width), nn.SiLU(), nn.Conv2d(width, frame.maps, 3, padding=1)
-        )
-
-    def forward(self, noise: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """Return maps, (b, maps, h, w): pictures in [-1, 1], then label probabilities."""
-        h = self.enter(torch.cat([noise, with_constant(conditions)], dim=1))
-        h = h.reshape(len(h), self.first, *self.frame.start)
-        for block in self.blocks:
-            h = block(h)
-        h = self.leave(h)[:, :, : self.frame.height, : self.frame.width]
-        drawn = torch.tanh(h[:, : self.frame.pictures])
-        if not self.frame.labels:
-            return drawn
-        labels = h[:, self.frame.pictures :].unflatten(1, (-1, self.frame.labels))
-        return torch.cat([drawn, labels.softmax(dim=2).flatten(1, 2)], dim=1)
-
-
-class Critic(nn.Module):
-    """Spectrally normalised discriminator; conditions enter by projection.
-
-    References:
-        Miyato T et al. Spectral normalization for GANs. ICLR 2018.
-        Miyato T, Koyama M. cGANs with projection discriminator. ICLR 2018.
-    """
-
-    def __init__(self, frame: Frame, conditions: int, width: int) -> None:
-        super().__init__()
-        widths = [width * min(2**k, 8) for k in range(frame.doublings + 1)]
-        layers: list[nn.Module] = [spectral_norm(nn.Conv2d(frame.maps, width, 3, padding=1))]
-        for a, b in pairwise(widths):
-            layers += [nn.LeakyReLU(0.2), spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))]
-        self.body = nn.Sequential(*layers, nn.LeakyReLU(0.2))
-        self.judge = spectral_norm(nn.Linear(widths[-1], 1))
-        self.match = spectral_norm(nn.Linear(conditions + 1, widths[-1]))
-
-    def forward(self, maps: torch.Tensor, conditions: torch.Tensor) -> torch.Tensor:
-        """Return how real the maps look for these conditions, (b, 1)."""
-        seen = self.body(maps).mean(dim=(2, 3))  # (b, features)
-        fit = (seen * self.match(with_constant(conditions))).sum(dim=1, keepdim=True)
-        return self.judge(seen) + fit
+    steps: int
+    batch_size: int
+    learning_rate: float
+    checkpoint_seconds: float = 20.0
 
 
 def play(
@@ -120,10 +54,9 @@ def play(
     critic: Critic,
     real: torch.Tensor,
     steering: Steering,
+    grain: GrainLevel,
+    settings: PlaySettings,
     *,
-    steps: int,
-    batch_size: int,
-    learning_rate: float,
     seed: int,
     progress: Progress,
 ) -> None:
@@ -134,48 +67,144 @@ def play(
         critic: changed in place.
         real: maps of the training pictures, (n, maps, h, w).
         steering: their conditions.
-        steps: turns of each.
-        batch_size: rows per turn.
-        learning_rate: of the painter; the critic's is twice as large.
+        grain: fitted on them.
+        settings: see there.
         seed: of batches and noise.
-        progress: where to report.
+        progress: where to report, and the folder in which checkpoints are kept; with a folder,
+            training resumes exactly where an earlier call stopped.
 
     Raises:
-        FitError: the losses are no longer finite.
+        FitError: a batch that has no groups of four, or losses that are no longer finite.
     """
-    accelerator = Accelerator()
-    slow = torch.optim.Adam(painter.parameters(), lr=learning_rate, betas=_BETAS)
-    fast = torch.optim.Adam(critic.parameters(), lr=2 * learning_rate, betas=_BETAS)
-    artist, judge, slow, fast = accelerator.prepare(painter, critic, slow, fast)
-    average = [p.detach().clone() for p in painter.parameters()]
-    real = real.to(accelerator.device)
-    with progress.step("adversaries", steps) as bar:
-        for step in range(steps):
-            draw = torch.Generator().manual_seed(seeding.child(seed, "turn", step))
-            rows = torch.randint(len(real), (batch_size,), generator=draw).to(accelerator.device)
-            given = steering.dropped(rows, draw)
-            noise = torch.randn(2, batch_size, NOISE, generator=draw).to(accelerator.device)
-
-            with torch.no_grad():
-                fake = artist(noise[0], given)
-            loss = F.relu(1 - judge(real[rows], given)) + F.relu(1 + judge(fake, given))
-            _descend(accelerator, fast, loss.mean())
-            wish = -judge(artist(noise[1], given), given).mean()
-            _descend(accelerator, slow, wish)
-            if not torch.isfinite(wish):
-                raise FitError("The losses are not finite.", next_step="Lower the learning rate.")
-            torch._foreach_lerp_(average, [p.detach() for p in painter.parameters()], 1 - _EMA)
-            bar.advance(note=f"critic {float(loss.detach().mean()):.2f}")
-    with torch.no_grad():
-        for parameter, mean in zip(painter.parameters(), average, strict=True):
-            parameter.copy_(mean)
-    accelerator.free_memory()
-    painter.to("cpu").eval()
+    if settings.batch_size % GROUP or settings.batch_size < 1:
+        raise FitError(
+            "The critic compares pictures in groups of four.",
+            given=f"batch_size {settings.batch_size}",
+            allowed="a multiple of 4",
+        )
+    match = _Match(painter, critic, settings, progress.checkpoints)
+    match.resume()
+    real = real.to(device()).contiguous(memory_format=torch.channels_last)
+    with progress.step("adversaries", settings.steps, done=match.step) as bar:
+        while match.step < settings.steps:
+            loss = match.turn(real, steering, grain, seed)
+            bar.advance(note=f"critic {loss:.2f}")
+            match.checkpoint()
+    match.finish()
 
 
-def _descend(
-    accelerator: Accelerator, optimiser: torch.optim.Optimizer, loss: torch.Tensor
-) -> None:
+class _Match:
+    """Both networks with their optimisers and the painter's average, and their checkpoint."""
+
+    def __init__(
+        self, painter: Painter, critic: Critic, settings: PlaySettings, folder: Path | None
+    ) -> None:
+        self.painter, self.critic = painter, critic
+        for net in (painter, critic):
+            net.to(device()).to(memory_format=torch.channels_last).train()
+        self.settings = settings
+        self.folder = folder
+        self.step = 0
+        rate = settings.learning_rate
+        self.optimisers = {
+            "painter": torch.optim.Adam(painter.parameters(), lr=rate, betas=_BETAS),
+            "critic": torch.optim.Adam(critic.parameters(), lr=2 * rate, betas=_BETAS),
+        }
+        self.average = {k: p.detach().clone() for k, p in painter.named_parameters()}
+        self._saved_at = time.monotonic()
+
+    def turn(self, real: torch.Tensor, steering: Steering, grain: GrainLevel, seed: int) -> float:
+        """Let the critic learn, then the painter from the same pictures; return the critic's loss.
+
+        Raises:
+            FitError: a loss that is not finite.
+        """
+        draw = torch.Generator().manual_seed(seeding.child(seed, "turn", self.step))
+        size, frame = self.settings.batch_size, self.painter.frame
+        rows = torch.randint(len(real), (size,), generator=draw).to(real.device)
+        given = steering.dropped(rows, draw, jitter=_JITTER)
+        noise = torch.randn(size, NOISE, generator=draw).to(real.device)
+        fine = torch.randn(size, frame.pictures, frame.height, frame.width, generator=draw)
+        level = grain.draw(given, torch.randn(size, frame.pictures, generator=draw).to(real.device))
+        made = self.painter(noise, fine.to(real.device) * level[:, :, None, None], given)
+
+        seen = torch.cat([augmented(real[rows], draw), augmented(made.detach(), draw)])
+        true, false = self.critic(seen, given.repeat(2, 1)).chunk(2)
+        loss = (F.relu(1 - true) + F.relu(1 + false)).mean()
+        _descend(self.optimisers["critic"], loss)
+        self.critic.requires_grad_(False)
+        wish = -self.critic(augmented(made, draw), given).mean()
+        _descend(self.optimisers["painter"], wish)
+        self.critic.requires_grad_(True)
+        if not math.isfinite(float(wish.detach()) + float(loss.detach())):
+            raise FitError("The losses are not finite.", next_step="Lower the learning rate.")
+        self.step += 1
+        self._follow()
+        return float(loss.detach())
+
+    def _follow(self) -> None:
+        decay = min(_EMA, self.step / (9 + self.step))  # short runs forget their random start
+        newest = [p.detach() for p in self.painter.parameters()]
+        torch._foreach_lerp_(list(self.average.values()), newest, 1 - decay)
+
+    def checkpoint(self) -> None:
+        """Keep the state if a folder is given and the last checkpoint is old enough."""
+        last = self.step >= self.settings.steps
+        old = time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds
+        if self.folder is None or not (last or old):
+            return
+        state = {f"average.{k}": a for k, a in self.average.items()}
+        for name, net in self._nets.items():
+            state |= {f"{name}.{k}": a for k, a in net.state_dict().items()}
+            for k, p in net.named_parameters():
+                moments = self.optimisers[name].state[p]
+                state |= {f"adam.{name}.{m}.{k}": v for m, v in moments.items()}
+        with atomic_folder(self.folder / "training", replace=True) as draft:
+            # One copy each, because a file cannot hold tensors that share memory.
+            whole = {k: a.detach().cpu().contiguous().clone() for k, a in state.items()}
+            save_file(whole, draft / "state.safetensors")
+            about = {"step": self.step, "config": asdict(self.settings)}
+            (draft / "step.json").write_text(json.dumps(about))
+        self._saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Take up the checkpoint of an earlier run with the same settings, if there is one."""
+        if self.folder is None or not (self.folder / "training" / "step.json").is_file():
+            return
+        about = read_json(self.folder / "training" / "step.json")
+        if about["config"] != asdict(self.settings):
+            return  # settings changed: start again
+        state = load_file(self.folder / "training" / "state.safetensors")
+        for name, net in self._nets.items():
+            net.load_state_dict({k: state[f"{name}.{k}"] for k in net.state_dict()})
+            for k, p in net.named_parameters():
+                moments = ("step", "exp_avg", "exp_avg_sq")
+                kept = {m: state[f"adam.{name}.{m}.{k}"] for m in moments}
+                self.optimisers[name].state[p] = {m: _like(v, p, m) for m, v in kept.items()}
+        for k, mean in self.average.items():
+            mean.copy_(state[f"average.{k}"])
+        self.step = int(about["step"])
+
+    def finish(self) -> None:
+        """Put the averaged weights into the painter, back on the CPU."""
+        with torch.no_grad():
+            for k, p in self.painter.named_parameters():
+                p.copy_(self.average[k])
+        self.painter.to("cpu").eval()
+
+    @property
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"painter": self.painter, "critic": self.critic}
+
+
+def _like(value: torch.Tensor, parameter: torch.Tensor, name: str) -> torch.Tensor:
+    """Return a moment as the optimiser holds it; its step count stays on the CPU."""
+    if name == "step":
+        return value.clone()
+    return torch.empty_like(parameter).copy_(value)
+
+
+def _descend(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
     optimiser.zero_grad(set_to_none=True)
-    accelerator.backward(loss)
+    loss.backward()
     optimiser.step()

@@ -14,9 +14,15 @@ from casemix.core import seeding
 from casemix.core.progress import Progress
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
 from casemix.modalities.imaging.canvas import Canvas
+from casemix.modalities.imaging.coloured_grain import (
+    add_grain,
+    channel_mixing,
+    coarser_octaves,
+    grain_levels,
+)
 from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.nested import joined, part
-from casemix.modalities.imaging.picture_code import PictureCode, add_grain, grain_levels
+from casemix.modalities.imaging.picture_code import PictureCode
 
 _CODE_NOISE = 0.2  # on training codes, so that the decoder bears a generated code's errors
 _CODE_COST = 0.02  # of a code's size against the reconstruction error: keeps codes near 0
@@ -51,6 +57,7 @@ class PictureSpace:
         location: mean of the codes per channel and cell, float32 (k, gh, gw); the first channels
             are the picture's, the others constant over the cells and the grain's.
         scale: spread of the codes per channel, float32 (k, 1, 1).
+        mixing: how the channels' grain hangs together, a Cholesky factor, float32 (c, c).
     """
 
     settings: CodeSettings
@@ -58,6 +65,7 @@ class PictureSpace:
     net: PictureCode
     location: np.ndarray
     scale: np.ndarray
+    mixing: np.ndarray
 
     @classmethod
     def fit(
@@ -77,10 +85,13 @@ class PictureSpace:
         net = _build(canvas, settings, seed)
         _train(net, canvas.pictures(images.pixels), context, settings, seed, progress)
         nothing = np.zeros((1, 1, 1), dtype=np.float32)
-        raw = cls(settings, canvas, net, nothing, nothing + 1).encode(images, context)
+        plain = cls(settings, canvas, net, nothing, nothing + 1, np.eye(canvas.channels))
+        raw = plain.encode(images, context)
+        some = np.linspace(0, len(images) - 1, min(len(images), _ENCODED)).astype(int)
+        mixing = plain._mixing(images.take(some), context[some])
         location = raw.mean(axis=0)
         scale = np.maximum((raw - location).std(axis=(0, 2, 3)), 1e-4)[:, None, None]
-        return cls(settings, canvas, net, location, scale)
+        return cls(settings, canvas, net, location, scale, mixing)
 
     @property
     def code_shape(self) -> tuple[int, ...]:
@@ -96,10 +107,18 @@ class PictureSpace:
                 own, around = pictures[start : start + _ENCODED], context[start : start + _ENCODED]
                 codes = self.net.encode(own, around)
                 smooth = self.canvas.brightness(self.net.decode(codes, around))
-                grain = grain_levels(self.canvas.brightness(own), smooth)[:, :, None, None]
+                sharp = self.canvas.brightness(own)
+                coarser = coarser_octaves(self.canvas.patch)
+                grain = grain_levels(sharp, smooth, coarser)[:, :, None, None]
                 flat = np.broadcast_to(grain, (*grain.shape[:2], *codes.shape[2:]))
                 found.append(np.concatenate([codes.numpy(), flat], axis=1))
         return (np.concatenate(found) - self.location) / self.scale
+
+    def _mixing(self, images: Images, context: torch.Tensor) -> np.ndarray:
+        own = self.canvas.pictures(images.pixels)
+        with torch.inference_mode():
+            drawn = self.net.decode(self.net.encode(own, context), context)
+        return channel_mixing(self.canvas.brightness(own), self.canvas.brightness(drawn))
 
     def decode(
         self, codes: np.ndarray, context: torch.Tensor, ids: list[str], seed: int
@@ -107,19 +126,20 @@ class PictureSpace:
         """Return pixels, uint8 (n, c, h, w), with grain drawn by id."""
         raw = (codes * self.scale + self.location).astype(np.float32)
         count = self.settings.code
-        grain = raw[:, count:].mean(axis=(2, 3))  # (n, c * 3)
+        grain = raw[:, count:].mean(axis=(2, 3))  # (n, c * numbers)
         with torch.inference_mode():
             drawn = self.net.decode(torch.from_numpy(raw[:, :count].copy()), context)
         smooth = self.canvas.brightness(drawn)
         noise = seeding.normal(seed, ids, smooth.shape[1:], stream="grain")
-        return self.canvas.pixels(add_grain(smooth, grain, noise))
+        mixed = np.einsum("ij,njhw->nihw", self.mixing, noise)
+        return self.canvas.pixels(add_grain(smooth, grain, mixed))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return network and statistics as arrays for `casemix.core.artifact`."""
         return joined(
             canvas=self.canvas.to_arrays(),
             net=state_arrays(self.net),
-            codes={"location": self.location, "scale": self.scale},
+            codes={"location": self.location, "scale": self.scale, "mixing": self.mixing},
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +154,7 @@ class PictureSpace:
         net = _build(canvas, settings, 0)
         load_state(net, part(arrays, "net"))
         codes = part(arrays, "codes")
-        return cls(settings, canvas, net.eval(), codes["location"], codes["scale"])
+        return cls(settings, canvas, net.eval(), codes["location"], codes["scale"], codes["mixing"])
 
 
 def _build(canvas: Canvas, settings: CodeSettings, seed: int) -> PictureCode:

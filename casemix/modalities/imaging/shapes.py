@@ -47,11 +47,11 @@ class ShapeSpace:
     def fit(cls, masks: np.ndarray, labels: int, *, most_axes: int) -> ShapeSpace:
         """Learn the space of masks, uint8 (n, m, h, w) with values below ``labels``."""
         poses = mask_poses(masks)
-        maps = _canonical(signed_distances(masks, labels), poses)
+        pose = _usual(poses)
+        maps = _canonical(signed_distances(masks, labels), _posed(poses, pose))
         mean = maps.mean(axis=0)
         flat = (maps - mean).reshape(len(maps), -1)
         axes, variances = principal_axes(flat, most_axes)
-        pose = np.stack([poses.mean(axis=0), np.maximum(poses.std(axis=0), 1e-3)])
         spread = np.maximum(np.sqrt(variances), 1e-6)
         return cls(*(a.astype(np.float32) for a in (mean, axes, spread, pose)))
 
@@ -62,7 +62,7 @@ class ShapeSpace:
 
     def encode(self, masks: np.ndarray) -> np.ndarray:
         """Return codes, float32 (n, width)."""
-        poses = mask_poses(masks)
+        poses = _posed(mask_poses(masks), self.pose)
         maps = _canonical(signed_distances(masks, self.mean.shape[1]), poses)
         shape = (maps - self.mean).reshape(len(maps), -1) @ self.axes.T
         standard = (poses - self.pose[0]) / self.pose[1]
@@ -107,8 +107,7 @@ def signed_distances(masks: np.ndarray, labels: int) -> np.ndarray:
 def mask_poses(masks: np.ndarray) -> np.ndarray:
     """Return row and column of the labelled pixels' centre, and log size, float64 (n, 3).
 
-    The size is relative to half the picture's smaller side. A mask without labels lies in the
-    middle and has size 1.
+    The size is relative to half the picture's smaller side. A mask without labels has no pose: NaN.
     """
     m, h, w = masks.shape[1:]
     inside = masks > 0
@@ -118,7 +117,20 @@ def mask_poses(masks: np.ndarray) -> np.ndarray:
     column = (inside * np.arange(w)).sum(axis=(1, 2, 3)) / pixels - (w - 1) / 2
     size = np.sqrt(pixels / m) / (min(h, w) / 2)
     table = np.stack([row, column, np.log(size)], axis=1)
-    return np.where(count[:, None] > 0, table, 0.0)
+    return np.where(count[:, None] > 0, table, np.nan)
+
+
+def _usual(poses: np.ndarray) -> np.ndarray:
+    """Return mean and standard deviation of the poses that there are, (2, 3)."""
+    seen = poses[np.isfinite(poses).all(axis=1)]
+    if not len(seen):
+        return np.array([[0.0] * _POSES, [1.0] * _POSES])
+    return np.stack([seen.mean(axis=0), np.maximum(seen.std(axis=0), 1e-3)])
+
+
+def _posed(poses: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Return poses, (n, 3), with the mean of ``pose`` where there is none."""
+    return np.where(np.isfinite(poses), poses, pose[0])
 
 
 def _canonical(maps: np.ndarray, poses: np.ndarray) -> np.ndarray:

@@ -19,10 +19,13 @@ from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import load_state, seeded, state_arrays
 from casemix.errors import FitError
-from casemix.modalities.imaging.adversarial import NOISE, Critic, Frame, Painter, play
+from casemix.modalities.imaging.adversarial import PlaySettings, play
+from casemix.modalities.imaging.adversarial_nets import NOISE, Critic, Frame, Painter
 from casemix.modalities.imaging.conditioning import Steering
 from casemix.modalities.imaging.data import Images
+from casemix.modalities.imaging.grain import GrainLevel
 from casemix.modalities.imaging.layout import Layout
+from casemix.modalities.imaging.nested import joined, part
 from casemix.modalities.imaging.requests import check_training, check_wanted, record_index
 
 _KIND = "imaging/dcgan"
@@ -35,12 +38,12 @@ class Config:
 
     Args:
         steps: turns of generator and discriminator.
-        batch_size: rows per turn.
-        width: channels at full resolution.
+        batch_size: rows per turn, a multiple of four.
+        width: half the channels at half resolution.
         learning_rate: of the generator; the discriminator's is twice as large.
     """
 
-    steps: int = 500
+    steps: int = 600
     batch_size: int = 16
     width: int = 16
     learning_rate: float = 4e-4
@@ -49,6 +52,8 @@ class Config:
 class DCGAN(Generator):
     """Deep convolutional GAN with spectral normalisation, hinge loss and averaged weights.
 
+    Conditions steer every layer of the painter and enter the critic by projection; the critic sees
+    augmented pictures only. Fine grain is not painted: its level is regressed on the conditions.
     Pictures and masks come from one network, so they agree; masks cannot be given. Pictures
     without a mask are left out of the training where others have one.
 
@@ -66,6 +71,7 @@ class DCGAN(Generator):
         self._records = Schema()
         self._encoder = ConditionEncoder(Schema(), {}, {})
         self._painter: Painter | None = None
+        self._grain: GrainLevel | None = None
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
@@ -83,40 +89,44 @@ class DCGAN(Generator):
             seeding.child(seed, "critic"),
             lambda: Critic(painter.frame, 2 * self._encoder.width, self.config.width),
         )
+        maps, steering = _maps(images), Steering.of(given, self._encoder)
+        painter.learn_places(maps)
+        pictures = maps[:, : painter.frame.pictures].numpy()
+        grain = GrainLevel.fit(pictures, steering.rows(torch.arange(len(maps))))
+        chosen = self.config
         play(
             painter,
             critic,
-            _maps(images),
-            Steering.of(given, self._encoder),
-            steps=self.config.steps,
-            batch_size=self.config.batch_size,
-            learning_rate=self.config.learning_rate,
+            maps,
+            steering,
+            grain,
+            PlaySettings(chosen.steps, chosen.batch_size, chosen.learning_rate),
             seed=seed,
             progress=progress or Progress(),
         )
-        self._painter = painter
+        self._painter, self._grain = painter, grain
         return self
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
         """Return one picture per row of ``given``, with a mask where masks were learnt."""
-        layout, painter = self._fitted()
+        layout, painter, grain = self._fitted()
         wanted = given.align(self._encoder.schema)
         check_wanted(given, _KIND)
         steering, ids = Steering.of(wanted, self._encoder), wanted.sample_ids
         made = []
         with torch.inference_mode():
             for positions, used in fixed_batches(len(ids), _SAMPLED):
-                noise = seeding.normal(seed, [ids[p] for p in positions], (NOISE,), stream="gan")
                 there = steering.rows(torch.from_numpy(positions))
-                made.append(painter(torch.from_numpy(noise.astype(np.float32)), there)[:used])
+                here = [ids[p] for p in positions]
+                made.append(_painted(painter, grain, there, here, seed)[:used])
         images = _images(torch.cat(made).numpy(), layout)
         return Samples(self.modality, record_index(given, self._records), images, self._records)
 
     def save(self, folder: Path) -> None:
         """Write the fitted model; atomic."""
-        layout, painter = self._fitted()
+        layout, painter, grain = self._fitted()
         with artifact.writing(folder, _KIND) as draft:
             draft.json(
                 "dcgan",
@@ -127,7 +137,7 @@ class DCGAN(Generator):
                     "encoder": self._encoder.to_json(),
                 },
             )
-            draft.arrays("painter", state_arrays(painter))
+            draft.arrays("weights", joined(painter=state_arrays(painter), grain=grain.to_arrays()))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
@@ -143,8 +153,10 @@ class DCGAN(Generator):
         model._records = Schema.from_json(about["records"])
         model._encoder = ConditionEncoder.from_json(about["encoder"])
         model._painter = model._build(0)
-        load_state(model._painter, saved.arrays("painter"))
+        arrays = saved.arrays("weights")
+        load_state(model._painter, part(arrays, "painter"))
         model._painter.eval()
+        model._grain = GrainLevel.from_arrays(part(arrays, "grain"))
         return model
 
     @classmethod
@@ -157,10 +169,24 @@ class DCGAN(Generator):
         frame, width = _frame(self._layout), 2 * self._encoder.width
         return seeded(seed, lambda: Painter(frame, width, self.config.width))
 
-    def _fitted(self) -> tuple[Layout, Painter]:
-        if self._layout is None or self._painter is None:
+    def _fitted(self) -> tuple[Layout, Painter, GrainLevel]:
+        if self._layout is None or self._painter is None or self._grain is None:
             raise FitError(f"{_KIND} is not fitted.", next_step="Call fit, or load a saved model.")
-        return self._layout, self._painter
+        return self._layout, self._painter, self._grain
+
+
+def _painted(
+    painter: Painter, grain: GrainLevel, given: torch.Tensor, ids: list[str], seed: int
+) -> torch.Tensor:
+    """Return maps, (b, maps, h, w), from the noise of these ids."""
+
+    def drawn(*shape: int, stream: str) -> torch.Tensor:
+        return torch.from_numpy(seeding.normal(seed, ids, shape, stream=stream).astype(np.float32))
+
+    frame = painter.frame
+    level = grain.draw(given, drawn(frame.pictures, stream="grain level"))
+    fine = drawn(frame.pictures, frame.height, frame.width, stream="grain")
+    return painter(drawn(NOISE, stream="gan"), fine * level[:, :, None, None], given)
 
 
 def _frame(layout: Layout) -> Frame:

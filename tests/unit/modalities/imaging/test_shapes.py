@@ -41,3 +41,18 @@ def test_an_empty_mask_stays_empty():
     again = space.decode(space.encode(masks))
     assert (again[:20] == 0).mean() > 0.99
     assert dice(again[20:], masks[20:], 2) > 0.8
+
+
+def test_empty_masks_do_not_count_as_large_ones():
+    masks = toy(64, seed=0)[0].payload.masks.copy()
+    masks[:20] = 0
+    with_empty = ShapeSpace.fit(masks, 3, most_axes=16)
+    without = ShapeSpace.fit(masks[20:], 3, most_axes=16)
+    assert np.array_equal(with_empty.pose, without.pose)
+    assert np.allclose(with_empty.encode(masks)[:20, :3], 0, atol=1e-5)
+
+
+def test_nothing_but_empty_masks_is_learnt_as_that():
+    masks = np.zeros((8, 1, 16, 16), dtype=np.uint8)
+    space = ShapeSpace.fit(masks, 3, most_axes=4)
+    assert not space.decode(space.encode(masks)).any()
