@@ -108,7 +108,11 @@ def _nearest_record(data: EvalData, seed: int) -> Score:
 
 def _membership(data: EvalData, seed: int) -> Score:
     found = privacy.domias(
-        data.members.embedding, data.holdout.embedding, data.synthetic.embedding, seed=seed
+        data.members.embedding,
+        data.holdout.embedding,
+        data.synthetic.embedding,
+        holdout_subjects=_subjects(data.holdout),
+        seed=seed,
     )
     details = {
         "control_auc": found.control.value,

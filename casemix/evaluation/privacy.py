@@ -20,6 +20,7 @@ from casemix.evaluation.statistics import (
     Estimate,
     FloatArray,
     as_matrix,
+    as_subjects,
     auc,
     bootstrap_rows,
     percentile_interval,
@@ -116,6 +117,7 @@ def domias(
     holdout: npt.ArrayLike,
     synthetic: npt.ArrayLike,
     *,
+    holdout_subjects: npt.ArrayLike | None = None,
     reference: npt.ArrayLike | None = None,
     dims: int = 8,
     seed: int,
@@ -130,6 +132,8 @@ def domias(
         train: (n, d) members.
         holdout: (m, d) non-members. Without ``reference``, a random half of them becomes it.
         synthetic: (s, d) generated records.
+        holdout_subjects: whose the held-out records are, (m,). The half is one of subjects, or
+            non-members would be known by their siblings in the reference.
         reference: (r, d) further real non-members that the attacker owns.
         dims: most principal components; density estimates fade beyond about ten.
         seed: seed of the halves and of the bootstrap.
@@ -143,8 +147,10 @@ def domias(
     rng = np.random.default_rng(seed)
     fitted, fresh, made = _arms(train, holdout, synthetic)
     if reference is None:
-        order = rng.permutation(len(fresh))
-        known, fresh = fresh[order[len(fresh) // 2 :]], fresh[order[: len(fresh) // 2]]
+        ids = as_subjects(holdout_subjects, len(fresh))
+        order = rng.permutation(np.unique(ids))
+        is_known = np.isin(ids, order[len(order) // 2 :])
+        known, fresh = fresh[is_known], fresh[~is_known]
     else:
         known = as_matrix(reference, "reference records", rows=_FEWEST)
     whiten = whitening(np.concatenate([known, made]), dims)

@@ -83,3 +83,19 @@ def test_too_few_records_are_an_error(measure):
 def test_different_columns_are_an_error():
     with pytest.raises(EvaluationError, match="different columns"):
         nearest_record(TRAIN, HOLDOUT, TRAIN[:, :4], seed=0)
+
+
+def test_records_of_one_subject_do_not_give_each_other_away():
+    """Fresh draws of the population know nobody, though a subject's records are alike."""
+    rng = np.random.default_rng(0)
+
+    def cohort(subjects: int) -> np.ndarray:
+        people = np.repeat(rng.normal(size=(subjects, 4)), 5, axis=0)
+        return people + 0.1 * rng.normal(size=people.shape)
+
+    train, holdout, fresh = cohort(60), cohort(60), rng.normal(size=(300, 4))
+    ids = np.repeat(np.arange(60), 5)
+    fair = domias(train, holdout, fresh, holdout_subjects=ids, seed=0)
+    unfair = domias(train, holdout, fresh, seed=0)
+    assert fair.auc.value == pytest.approx(0.5, abs=0.1)
+    assert unfair.auc.value > 0.75
