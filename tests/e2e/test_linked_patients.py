@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -157,3 +158,25 @@ def test_mistakes_are_explained_and_leave_nothing(words, code, message, tmp_path
     assert "Traceback" not in run.stderr
     left = [p for p in out.rglob("*") if p.is_file() and p.name != "run.json"]
     assert not left
+
+
+def small_files_only() -> None:
+    """Let no file grow beyond 200 kB: the next write fails as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+
+def test_a_disk_that_takes_no_more_is_an_error_and_leaves_nothing(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "casemix", "phantom", "--n", "40", "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=ENVIRONMENT,
+        preexec_fn=small_files_only,
+    )
+    assert run.returncode == 1
+    assert "Error" in run.stderr
+    assert "File too large" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.iterdir())
