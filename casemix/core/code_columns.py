@@ -14,6 +14,7 @@ from casemix.core.fields import Field, Kind, Schema
 from casemix.errors import ConditionError
 
 _MOST = 64  # codes of a field that get a column of their own
+_LEAST = 3  # training rows with a code, before it gets one: it points to nobody
 _RARE = "(rare)"
 
 
@@ -22,7 +23,8 @@ class CodeColumns:
     """Which codes each field of codes has a column for.
 
     A list of codes becomes ``yes`` or ``no`` in the binary fields ``diagnoses=I21``, ... of the
-    most frequent codes, and in ``diagnoses=(rare)`` for the others together. An unspecified list
+    most frequent codes that at least three rows have, and in ``diagnoses=(rare)`` for the others
+    together. An unspecified list
     is unspecified in all of them; an empty one is ``no`` in all.
 
     Args:
@@ -42,7 +44,8 @@ class CodeColumns:
                 lists = frame[f.name].dropna()
                 counts = Counter(code for codes in lists for code in set(codes))
                 ranked = sorted(counts, key=lambda code: (-counts[code], code))
-                common[f.name], rare[f.name] = tuple(ranked[:_MOST]), tuple(ranked[_MOST:])
+                own = [code for code in ranked[:_MOST] if counts[code] >= _LEAST]
+                common[f.name], rare[f.name] = tuple(own), tuple(ranked[len(own) :])
         return cls(common, rare)
 
     def schema(self, schema: Schema) -> Schema:

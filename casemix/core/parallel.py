@@ -43,7 +43,7 @@ def run_all(works: Sequence[Work[T]], *, workers: int, progress: Progress) -> li
         try:
             start = (os.getpid(), stop)
             with ProcessPoolExecutor(
-                workers, context, initializer=_end_with, initargs=start
+                workers, context, initializer=end_with, initargs=start
             ) as pool:
                 return _wait(pool, works, messages, progress.checkpoints, stop)
         finally:
@@ -121,11 +121,17 @@ def _do(work: Work[T], messages: Any, checkpoints: Path | None) -> T:
     return work(Progress(_Relay(messages), checkpoints))  # type: ignore[arg-type]  # the same three calls
 
 
-def _end_with(parent: int, stop: Any) -> None:
-    """End this worker when told to, or as soon as its parent is gone: no writer is left behind."""
+def end_with(parent: int, stop: Any = None) -> None:
+    """End this process as soon as its parent is gone: no writer is left behind.
+
+    Args:
+        parent: the process to live with.
+        stop: an event that ends it too.
+    """
+    told = stop or threading.Event()
 
     def watch() -> None:
-        while os.getppid() == parent and not stop.wait(0.3):
+        while os.getppid() == parent and not told.wait(0.3):
             pass
         os._exit(1)
 

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr, theilslopes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 _STRONG = 0.9  # rank correlation of two findings that are said to agree
@@ -77,7 +77,7 @@ class Shown:
 
     view: str
     field: str
-    model: object
+    model: Pipeline
     columns: tuple[str, ...]
     least: float
     auc: float
@@ -90,12 +90,12 @@ class Shown:
     def broken(self, features: pd.DataFrame, recorded: pd.Series) -> pd.Series:
         """Return True or False per subject who has both; others are missing."""
         known = recorded.reindex(features.index).dropna()
-        levels = list(self.model.classes_)  # type: ignore[attr-defined]
+        levels = list(self.model.classes_)
         known = known[known.isin(levels)]
         if known.empty:
             return pd.Series(dtype=bool)
         x = features.loc[known.index, list(self.columns)].to_numpy()
-        chances = self.model.predict_proba(x)  # type: ignore[attr-defined]
+        chances = self.model.predict_proba(x)
         own = chances[np.arange(len(known)), [levels.index(v) for v in known]]
         return pd.Series(own < self.least, index=known.index)
 

@@ -40,9 +40,9 @@ def judge_contradictions(
         seed: seed of folds.
 
     Returns:
-        ``agreements`` (words, kind, strength, and per arm rate, interval and n), ``patients``
-        (per arm the share that break any) and ``worst`` (synthetic subject ids with what they
-        break, most first).
+        ``agreements`` (words, views, strength, and per arm rate, interval and n), ``patients``
+        (per arm the share that break any, of those who could) and ``worst`` (synthetic subject ids
+        with what they break, most first).
     """
     arms = {arm: _arm(views, cohorts, arm) for arm in ("train", *_ARMS)}
     train = arms["train"]
@@ -59,11 +59,13 @@ def judge_contradictions(
     ]
     agreements = []
     broken_by: dict[str, dict[str, list[str]]] = {arm: defaultdict(list) for arm in _ARMS}
+    checked: dict[str, set[str]] = {arm: set() for arm in _ARMS}
     for rule, check in checks:
         entry = _about(rule)
         for arm in _ARMS:
             broken = check(arms[arm])
-            entry[arm] = _rate(broken)
+            entry[arm] = _share(int(broken.sum()), len(broken))
+            checked[arm].update(map(str, broken.index))
             for subject in broken.index[broken.to_numpy(dtype=bool)]:
                 broken_by[arm][str(subject)].append(rule.words)
         agreements.append(entry)
@@ -71,7 +73,7 @@ def judge_contradictions(
     return {
         "agreements": agreements,
         "patients": {
-            arm: _share(len(broken_by[arm]), len(cohorts[arm])) for arm in _ARMS if agreements
+            arm: _share(len(broken_by[arm]), len(checked[arm])) for arm in _ARMS if agreements
         },
         "worst": [{"subject_id": s, "breaks": words} for s, words in ranked[:_WORST]],
     }
@@ -102,10 +104,6 @@ def _about(rule: Line | Shown) -> dict[str, Any]:
         between = [rule.a[0], rule.b[0]]
         return {"words": rule.words, "between": between, "strength": abs(rule.correlation)}
     return {"words": rule.words, "between": [CONTEXT, rule.view], "strength": rule.auc}
-
-
-def _rate(broken: pd.Series) -> dict[str, Any]:
-    return _share(int(broken.sum()), len(broken))
 
 
 def _share(broken: int, n: int) -> dict[str, Any]:

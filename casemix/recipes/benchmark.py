@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
 import time
 from collections.abc import Sequence
@@ -21,10 +22,13 @@ from casemix.core import linked, registry
 from casemix.core.cohort import Cohort, Provenance
 from casemix.core.conditions import Conditions
 from casemix.core.files import atomic_json, atomic_text, read_json
+from casemix.core.parallel import end_with
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.seeding import child
 from casemix.errors import CasemixError, RunError, did_you_mean
+from casemix.evaluation.repeats import over_seeds
+from casemix.evaluation.statistics import Estimate
 from casemix.recipes.phantom.cohort import phantom_cohort
 from casemix.recipes.real_parts import only
 from casemix.recipes.run_folder import RunFolder
@@ -183,7 +187,8 @@ def _row(folder: RunFolder, split: Path, method: str, seed: int, plan: Plan) -> 
 def _in_process(draft: Path, train: Path, method: str, seed: int, plan: Plan) -> None:
     """Fit and sample in a process of its own, which is stopped when the fit is over budget."""
     context = multiprocessing.get_context("spawn")
-    work = context.Process(target=_attempt, args=(draft, train, method, seed, plan.tiny))
+    attempt = (os.getpid(), draft, train, method, seed, plan.tiny)
+    work = context.Process(target=_attempt, args=attempt)
     work.start()
     started = time.monotonic()
     try:
@@ -202,7 +207,8 @@ def _in_process(draft: Path, train: Path, method: str, seed: int, plan: Plan) ->
         atomic_json(draft / "about.json", {"status": f"died with exit code {work.exitcode}"})
 
 
-def _attempt(draft: Path, data: Path, method: str, seed: int, tiny: bool) -> None:
+def _attempt(parent: int, draft: Path, data: Path, method: str, seed: int, tiny: bool) -> None:
+    end_with(parent)
     try:
         _fit_and_sample(draft, data, method, seed, tiny)
     except CasemixError as error:
@@ -265,7 +271,11 @@ def _table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def leaderboard(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one entry per method, means over the seeds, hardest to tell from real first."""
+    """Return one entry per method, hardest to tell from real first.
+
+    Scores are means over the seeds; ``<score>_interval`` holds for subjects and seeds together,
+    and is None with one seed or where the score has no interval.
+    """
     found = []
     for method in sorted({row["method"] for row in rows}):
         own = [row for row in rows if row["method"] == method]
@@ -274,7 +284,9 @@ def leaderboard(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(done) < len(own):
             entry["status"] = next(row["status"] for row in own if row["status"] != "done")
         for name in SHOWN:
-            entry[name] = _mean([row["metrics"].get(name, {}).get("value") for row in done])
+            found_scores = [row["metrics"].get(name, {}) for row in done]
+            entry[name] = _mean([score.get("value") for score in found_scores])
+            entry[f"{name}_interval"] = _over_seeds(found_scores)
         for name in ("fit_seconds", "sample_seconds", "peak_mb"):
             entry[name] = _mean([row[name] for row in done])
         found.append(entry)
@@ -284,6 +296,14 @@ def leaderboard(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known else None
+
+
+def _over_seeds(scores: Sequence[dict[str, Any]]) -> list[float] | None:
+    known = [s for s in scores if s.get("value") is not None and s.get("interval")]
+    if len(known) < 2 or len({s["n"] for s in known}) > 1:
+        return None
+    estimates = [Estimate(s["value"], tuple(s["interval"]), s["n"]) for s in known]
+    return list(over_seeds(estimates).interval)
 
 
 def as_table(entries: Sequence[dict[str, Any]]) -> Table:

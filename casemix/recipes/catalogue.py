@@ -14,6 +14,7 @@ from casemix.core.progress import Progress
 from casemix.errors import RunError, did_you_mean
 
 _FOLDER = Path(__file__).parent
+_FILES = ("mapping", "rules")  # settings that name a file, whose content counts
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Request:
             "seed": self.seed,
             "tiny": self.tiny,
             "settings": dict(self.settings),
+            "files": {
+                name: Path(self.settings[name]).read_text(encoding="utf-8")
+                for name in _FILES
+                if self.settings.get(name)
+            },
         }
 
 

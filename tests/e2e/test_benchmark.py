@@ -49,6 +49,14 @@ def test_another_method_joins_the_table_and_nothing_is_done_twice(bench):
     assert page.count("tabular/trees") >= 1
 
 
+def test_two_seeds_have_an_interval_for_both(bench):
+    done = run("--methods", "marginals", "--seeds", "2", "--json", "--out", bench)
+    entry = next(e for e in json.loads(done.stdout) if e["method"] == "tabular/marginals")
+    low, high = entry["c2st_auc_interval"]
+    assert entry["seeds"] == 2
+    assert low < entry["c2st_auc"] < high
+
+
 def test_a_fit_over_budget_is_stopped_and_listed(tmp_path):
     done = run("--methods", "trees", "--budget", "0.1", "--json", "--out", tmp_path / "out")
     (entry,) = json.loads(done.stdout)

@@ -14,6 +14,7 @@ from casemix.evaluation.report.labels import LABELS, number, title
 from casemix.evaluation.report.page import render
 
 _ROW, _LEFT, _WIDTH, _TOP = 26.0, 150.0, 640.0, 24.0
+_INTERVAL = "_interval"  # what a score's name has behind it in an entry
 _FIGURES = ("fit_seconds", "sample_seconds", "peak_mb")
 
 
@@ -26,12 +27,13 @@ def benchmark_page(
     """Return the page.
 
     Args:
-        entries: the leaderboard, best first: ``method``, ``seeds``, mean scores, seconds, MB.
+        entries: the leaderboard, best first: ``method``, ``seeds``, mean scores (``NAME`` and
+            ``NAME_interval``), seconds, MB.
         rows: one per method and seed: ``method``, ``seed``, ``status``, ``metrics``.
         about: what all rows share (``modality``, ``data``, ``budget``).
         provenance: where the data come from that methods were fitted on.
     """
-    scores = [k for k in entries[0] if k not in ("method", "seeds", "status", *_FIGURES)]
+    scores = [k.removesuffix(_INTERVAL) for k in entries[0] if k.endswith(_INTERVAL)]
     order = [str(e["method"]) for e in entries]
     done = [row for row in rows if row["status"] == "done"]
     content = {
@@ -87,7 +89,7 @@ def dots(name: str, rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> 
 
 def trade(entries: Sequence[Mapping[str, Any]]) -> Markup:
     """Return the first score against the seconds of a fit (logarithmic)."""
-    name = next(k for k in entries[0] if k not in ("method", "seeds", "status"))
+    name = next(k.removesuffix(_INTERVAL) for k in entries[0] if k.endswith(_INTERVAL))
     shown = [e for e in entries if e[name] is not None]
     height, bottom = 260.0, 230.0
     times = [log10(max(e["fit_seconds"], 1e-2)) for e in shown]

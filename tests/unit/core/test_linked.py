@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from casemix.core import registry
 from casemix.core.cohort import Cohort
+from casemix.core.fields import Field, Kind, Schema
 from casemix.core.linked import LinkedModel
 from casemix.core.progress import Progress
 from casemix.errors import ConditionError, FitError
@@ -123,3 +126,15 @@ def test_the_order_names_each_modality_once():
 def test_an_unfitted_chain_says_so():
     with pytest.raises(FitError, match="not fitted"):
         chain().sample(3, seed=0)
+
+
+def test_a_context_with_codes_is_drawn_filtered_and_linked(cohort, tmp_path):
+    groups = cohort.subjects["group"]
+    lists = [["I21"] if group == "infarction" else ["I50", "E11"] for group in groups]
+    subjects = cohort.subjects.assign(diagnoses=lists)
+    schema = cohort.schema.join(Schema((Field("diagnoses", Kind.CODES),)))
+    model = chain().fit(replace(cohort, subjects=subjects, schema=schema), seed=1)
+    model.save(tmp_path / "model")
+    made = LinkedModel.load(tmp_path / "model").sample(8, seed=2, where="'I21' in diagnoses")
+    assert made.subjects["diagnoses"].tolist() == [["I21"]] * 8
+    assert (made.subjects["group"] == "infarction").mean() > 0.8

@@ -63,7 +63,7 @@ class Trees(Generator):
     - a cross-validated ridge score as one more predictor, and as the centre of numbers that it
       predicts well, so that smooth dependence on many conditions is kept when rows are few;
     - missing cells and values that many rows share as states of their own;
-    - a list of codes as one column per frequent code; rare codes never come out;
+    - a list of codes as one column per code of three rows or more; others never come out;
     - any cells fixed: those of conditions and those of the table's own columns. Cells that are
       not given are drawn given those that are, by particles, without rejection.
     """
