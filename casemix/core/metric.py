@@ -5,13 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from casemix.core.fields import Schema
 from casemix.core.samples import Samples
+
+Model = TypeVar("Model")
 
 
 class Family(enum.StrEnum):
@@ -124,6 +126,9 @@ class EvalData:
         embedder: the embedder's name, for reports.
         target: the field (context or finding) that downstream models predict, or ``""``.
         embedded: the training subjects that the embedder was fitted on.
+        encoder: a further encoder that the user names for this modality (hub id or local folder),
+            or ``""``.
+        judges: models that `once` has fitted.
     """
 
     train: View
@@ -134,12 +139,37 @@ class EvalData:
     embedder: str
     target: str = ""
     embedded: frozenset[str] = frozenset()
+    encoder: str = ""
+    judges: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def members(self) -> View:
         """The training records that the embedder does not know: no others are fairly attacked."""
-        known = [s in self.embedded for s in self.train.samples.subject_ids]
-        return self.train.take(np.flatnonzero(~np.array(known, dtype=bool)))
+        return self.train.take(np.flatnonzero(~self._known()))
+
+    @property
+    def known(self) -> View:
+        """The training records that the embedder was fitted on; all of train if none is named.
+
+        Whatever else judges records, an extractor or a language model, is fitted on these too.
+        """
+        known = self._known()
+        return self.train.take(np.flatnonzero(known)) if known.any() else self.train
+
+    def once(self, name: str, fit: Callable[[View], Model]) -> Model:
+        """Return what ``fit`` makes of `known`: fitted once, shared by all metrics and arms.
+
+        Args:
+            name: names the fitted model; one name for one ``fit``.
+            fit: fits a model; it must be seeded by itself, not by the metric that comes first.
+        """
+        if name not in self.judges:
+            self.judges[name] = fit(self.known)
+        judge: Model = self.judges[name]
+        return judge
+
+    def _known(self) -> np.ndarray:
+        return np.array([s in self.embedded for s in self.train.samples.subject_ids], dtype=bool)
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,8 @@ def augmentation_gain(data: EvalData, seed: int) -> Score:
     """
     if not has_target(data):
         return _NO_TARGET
-    known = [s in data.embedded for s in data.train.samples.subject_ids]
-    real = data.train.take(np.flatnonzero(known)) if any(known) else data.train
-    parts = labelled(data, real, data.synthetic, data.holdout, embedding=False)
-    subsets = 1 if len(real) > _MANY else 3
+    parts = labelled(data, data.known, data.synthetic, data.holdout, embedding=False)
+    subsets = 1 if len(data.known) > _MANY else 3
     curve = augmentation_curve(*parts, measure=measure_of(data), subsets=subsets, seed=seed)
     points = [
         {
