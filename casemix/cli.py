@@ -227,6 +227,16 @@ def evaluate(
         Path | None,
         typer.Option(help="Your clinical rules (YAML), added to the shipped ones."),
     ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A further encoder for distances, as modality=NAME: a hub id, a local folder, or "
+            "torchvision:ARCH:WEIGHTS; may be given once per modality."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Evaluations at seeds of their own; scores are averaged.")
+    ] = 1,
     seed: Seed = 0,
 ) -> None:
     """Judge a synthetic cohort: metrics.json, report.html, patients.html and summary.md.
@@ -246,6 +256,7 @@ def evaluate(
     from casemix.recipes.run_folder import RunFolder
     from casemix.recipes.tables import read_cohorts
 
+    encoders = _named(encoder or [], "--encoder")
     given = {"real": real, "holdout": holdout, "synthetic": synthetic}
     read = read_cohorts(given, mapping=mapping, subject=subject)
     cohorts = dict(read.cohorts)
@@ -259,6 +270,8 @@ def evaluate(
         "target": target,
         "rules": stated,
         "mapping": read.mapping,
+        "encoders": encoders,
+        "seeds": seeds,
         "seed": seed,
     }
     for line in read.notes:
@@ -268,7 +281,15 @@ def evaluate(
         folder = RunFolder.open(out, about, console=console, progress=progress)
         if read.mapping:
             atomic_text(out / "mapping.yaml", read.mapping)
-        judge(folder, *cohorts.values(), seed=seed, target=target, rules=rules or "")
+        judge(
+            folder,
+            *cohorts.values(),
+            seed=seed,
+            target=target,
+            rules=rules or "",
+            seeds=seeds,
+            encoders=encoders,
+        )
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")
 
@@ -362,6 +383,14 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.secho("Stopped. The same command goes on where it stopped.", err=True)
         sys.exit(1)
+
+
+def _named(pairs: list[str], option: str) -> dict[str, str]:
+    """Return ``name=value`` texts as a mapping."""
+    for pair in pairs:
+        if not all(pair.partition("=")):
+            raise typer.BadParameter(f"{option} takes modality=NAME, not '{pair}'.")
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _describe(cohort: Cohort, out: Path) -> None:

@@ -19,8 +19,11 @@ from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
 from casemix.errors import EvaluationError
 from casemix.evaluation import linkage
+from casemix.evaluation.critic import Critic
+from casemix.evaluation.joint_excess import joint_excess
 from casemix.evaluation.linkage import Pairs
 from casemix.evaluation.statistics import permutation_p_value
+from casemix.evaluation.translation import translation
 
 CONTEXT = "context"
 _ARMS = ("train", "holdout", "synthetic")
@@ -169,6 +172,7 @@ def _judge(trio: Mapping[str, Pairs], *, beyond_context: bool, seed: int) -> dic
     shuffled = replace(
         synthetic, second=synthetic.second[linkage.permute_all(len(synthetic.second), seed=seed)]
     )
+    critic = linkage.fit_critic(train.first, train.second, seed=seed)
     found = linkage.link(train, holdout, synthetic, seed=seed)
     scores = {
         "link": _link(found),
@@ -180,7 +184,9 @@ def _judge(trio: Mapping[str, Pairs], *, beyond_context: bool, seed: int) -> dic
             floor=found.floor[0],
         ),
         "shuffled:link": _link(linkage.link(train, holdout, shuffled, seed=seed)),
-        **_retrieval(train, holdout, synthetic, seed),
+        **_retrieval(critic, holdout, synthetic, seed),
+        **_translations(critic, trio["train"], holdout, synthetic, shuffled, seed),
+        "joint_excess": _joint_excess(critic, holdout, synthetic, shuffled, seed),
         "hsic": _hsic(holdout, synthetic, seed),
     }
     if beyond_context:
@@ -193,9 +199,17 @@ def _equal(trio: Mapping[str, Pairs], arm: str, seed: int) -> Pairs:
     """Return an arm; holdout and synthetic cut to the same random number of subjects."""
     pairs = trio[arm]
     n = min(len(trio["holdout"].first), len(trio["synthetic"].first))
-    if arm == "train" or len(pairs.first) == n:
+    return pairs if arm == "train" else _some(pairs, n, seed)
+
+
+def _some(pairs: Pairs, n: int, seed: int) -> Pairs:
+    """Return at most n random subjects."""
+    if len(pairs.first) <= n:
         return pairs
-    rows = np.sort(np.random.default_rng(seed).permutation(len(pairs.first))[:n])
+    return _at(pairs, np.sort(np.random.default_rng(seed).permutation(len(pairs.first))[:n]))
+
+
+def _at(pairs: Pairs, rows: np.ndarray) -> Pairs:
     groups = None if pairs.groups is None else pairs.groups[rows]
     context = None if pairs.context is None else pairs.context[rows]
     return Pairs(pairs.first[rows], pairs.second[rows], context, groups)
@@ -220,8 +234,7 @@ def _link(found: linkage.Link) -> Score:
     )
 
 
-def _retrieval(train: Pairs, holdout: Pairs, synthetic: Pairs, seed: int) -> dict[str, Score]:
-    critic = linkage.fit_critic(train.first, train.second, seed=seed)
+def _retrieval(critic: Critic, holdout: Pairs, synthetic: Pairs, seed: int) -> dict[str, Score]:
     gallery = min(_GALLERY, len(holdout.first))
     made, real = (
         linkage.retrieval(critic.scores(p.first, p.second), gallery=gallery, seed=seed)
@@ -233,6 +246,54 @@ def _retrieval(train: Pairs, holdout: Pairs, synthetic: Pairs, seed: int) -> dic
         "recall_at_5": Score(made.recall, None, n, real.recall, chance, note),
         "median_rank": Score(made.median_rank, None, n, real.median_rank, (gallery + 1) / 2, note),
     }
+
+
+def _translations(
+    critic: Critic, train: Pairs, holdout: Pairs, synthetic: Pairs, shuffled: Pairs, seed: int
+) -> dict[str, Score]:
+    """Return how well a model of synthetic pairs reads one view from the other in real ones."""
+    as_many = _some(train, len(synthetic.first), seed)
+    found = {}
+    back = Critic(critic.second, critic.first, critic.correlations)
+    for name, judge, read in (
+        ("utility_a_to_b", critic, _both),
+        ("utility_b_to_a", back, _turned),
+    ):
+        value, ceiling, floor = (
+            translation(judge, read(arm), read(holdout), seed=seed)
+            for arm in (synthetic, as_many, shuffled)
+        )
+        if value is None or ceiling is None or floor is None:
+            found[name] = Score(None, note="real pairs show nothing to predict")
+        else:
+            found[name] = Score(
+                value.value, value.interval, value.n, ceiling.value, floor.value, "R2"
+            )
+    return found
+
+
+def _joint_excess(
+    critic: Critic, holdout: Pairs, synthetic: Pairs, shuffled: Pairs, seed: int
+) -> Score:
+    """Return what the pair betrays beyond its parts; the ceiling is one half of real pairs."""
+    order = np.random.default_rng(seed).permutation(len(holdout.first))
+    halves = [_at(holdout, np.sort(rows)) for rows in np.array_split(order, 2)]
+    value, floor = (
+        joint_excess(critic, _both(holdout), _both(arm), seed=seed) for arm in (synthetic, shuffled)
+    )
+    ceiling = joint_excess(critic, *(_both(half) for half in halves), seed=seed)
+    details = {"joint": value.joint, "a": value.first, "b": value.second}
+    return Score(
+        value.value, value.interval, value.n, ceiling.value, floor.value, "C2ST AUC", details
+    )
+
+
+def _both(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.first, pairs.second
+
+
+def _turned(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.second, pairs.first
 
 
 def _hsic(holdout: Pairs, synthetic: Pairs, seed: int) -> Score:

@@ -73,6 +73,7 @@ def evaluate(
     target: str = "",
     links_only: bool = False,
     rules: Sequence[Rule] | None = None,
+    encoders: Mapping[str, str] | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def evaluate(
             levelled one.
         links_only: measure linkage alone, and no metric of a single modality.
         rules: clinical rules, by default the shipped ones.
+        encoders: modality -> a further encoder (hub id or local folder) for its distances.
         workers: processes that judge modalities, and pairs of them, side by side.
         progress: where to report.
 
@@ -107,7 +109,11 @@ def evaluate(
             given={name: c.modalities for name, c in trio.parts().items()},
         )
     progress = progress or Progress()
-    works = [_Look(trio.only(m), m, target, links_only, seeding.child(seed, m)) for m in shared]
+    encoders = _checked(encoders or {}, shared)
+    works = [
+        _Look(trio.only(m), m, target, links_only, encoders.get(m, ""), seeding.child(seed, m))
+        for m in shared
+    ]
     # Idle threads of one pool slow the others down: one each, here and in the processes.
     with threadpool_limits(1):
         looks = dict(zip(shared, run_all(works, workers=workers, progress=progress), strict=True))
@@ -148,6 +154,7 @@ class _Look:
     modality: str
     target: str
     links_only: bool
+    encoder: str
     seed: int
 
     def __call__(self, progress: Progress) -> _Looked:
@@ -159,8 +166,8 @@ class _Look:
             bar.advance()
             scores: dict[str, Any] = {}
             if not self.links_only:
-                target, seed = self.target, self.seed
-                scores = _Arms.build(self.trio, evaluator, embedded, views, target, seed).judge()
+                asked = (self.target, self.encoder, self.seed)
+                scores = _Arms.build(self.trio, evaluator, embedded, views, *asked).judge()
             bar.advance()
         return _Looked(views, evaluator.findings_schema, scores)
 
@@ -219,6 +226,17 @@ def _check(trio: Trio) -> None:
             )
 
 
+def _checked(encoders: Mapping[str, str], shared: Sequence[str]) -> Mapping[str, str]:
+    for modality in encoders:
+        if modality not in shared:
+            raise EvaluationError(
+                "An encoder is given for a modality that is not judged.",
+                given=modality,
+                allowed=shared,
+            )
+    return encoders
+
+
 def _protocol(trio: Trio, seed: int, target: str, judged: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "seed": seed,
@@ -250,6 +268,7 @@ class _Arms:
         embedded: frozenset[str],
         whole: Mapping[str, View],
         target: str,
+        encoder: str,
         seed: int,
     ) -> _Arms:
         modality = evaluator.modality
@@ -262,6 +281,7 @@ class _Arms:
             evaluator.embedder,
             target,
             embedded,
+            encoder,
         )
         n = min(
             len(set(v.samples.subject_ids)) for v in (data.members, data.holdout, data.synthetic)

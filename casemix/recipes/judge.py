@@ -9,6 +9,7 @@ from typing import Any
 
 from casemix.core.cohort import Cohort
 from casemix.core.files import atomic_json, atomic_text, read_json
+from casemix.core.seeding import child
 from casemix.evaluation.rules.language import load_rules
 from casemix.recipes.run_folder import RunFolder
 
@@ -24,6 +25,8 @@ def judge(
     chain: Mapping[str, Any] | None = None,
     links_only: bool = False,
     rules: str | Path = "",
+    seeds: int = 1,
+    encoders: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
 
@@ -37,10 +40,12 @@ def judge(
         chain: order, reads and which links were learnt from linked data, for the report.
         links_only: measure linkage alone.
         rules: a file of clinical rules that are added to the shipped ones, or ``""``.
+        seeds: evaluations at seeds of their own, whose scores are averaged.
+        encoders: see `casemix.evaluation.protocol.evaluate`.
     """
     stated = load_rules(Path(rules) if rules else None)
 
-    def measure(draft: Path) -> None:
+    def measure(draft: Path, seed: int = seed) -> None:
         from casemix.evaluation.protocol import evaluate
 
         result = evaluate(
@@ -51,12 +56,27 @@ def judge(
             target=target,
             links_only=links_only,
             rules=stated,
+            encoders=encoders,
             workers=os.cpu_count() or 1,
             progress=folder.progress,
         )
         atomic_json(draft, result | ({"chain": dict(chain)} if chain else {}))
 
-    measured = folder.once("metrics.json", "evaluate", measure)
+    def average(draft: Path) -> None:
+        from casemix.evaluation.repeated import averaged
+
+        of_seeds = [seed, *(child(seed, "repeat", k) for k in range(1, seeds))]
+        parts = [
+            folder.once(
+                f"metrics.seed{number}.json",
+                f"evaluate, seed {number} of {seeds}",
+                lambda part, own=own: measure(part, own),
+            )
+            for number, own in enumerate(of_seeds, start=1)
+        ]
+        atomic_json(draft, averaged([read_json(part) for part in parts]))
+
+    measured = folder.once("metrics.json", "evaluate", measure if seeds == 1 else average)
     metrics = read_json(measured)
 
     def report(draft: Path) -> None:

@@ -89,6 +89,9 @@ LINKAGE: Mapping[str, str] = {
     "critic_auc": "Critic AUC",
     "recall_at_5": "Recall at 5",
     "median_rank": "Median rank",
+    "joint_excess": "Joint excess",
+    "utility_a_to_b": "A to B on real",
+    "utility_b_to_a": "B to A on real",
     "context_recovery": "Context recovery",
     "hsic": "HSIC",
 }
