@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
 
+from casemix.core.downstream import Downstream
 from casemix.core.fields import Schema
 from casemix.core.metric import Metric
 from casemix.core.samples import Samples
@@ -46,6 +48,11 @@ class Evaluator(ABC):
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics of this modality beyond the shared ones of `casemix.evaluation`."""
         return ()
+
+    @property
+    def downstream(self) -> Mapping[str, Downstream]:
+        """Models that users would train on these records, by name; they read payloads."""
+        return {}
 
     @abstractmethod
     def save(self, folder: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
+from casemix.core.downstream import Downstream
 from casemix.core.fields import Schema
 from casemix.core.samples import Samples
+from casemix.errors import EvaluationError
 
 Model = TypeVar("Model")
 
@@ -125,9 +127,12 @@ class EvalData:
         context_schema: fields of ``context``.
         embedder: the embedder's name, for reports.
         target: the field (context or finding) that downstream models predict, or ``""``.
+        event: the binary field whose last level says that an event happened at the time ``target``,
+            where that is a follow-up time; otherwise ``""``.
         embedded: the training subjects that the embedder was fitted on.
         encoder: a further encoder that the user names for this modality (hub id or local folder),
             or ``""``.
+        downstream: models that users would train on these records, by name.
         judges: models that `once` has fitted.
     """
 
@@ -140,6 +145,8 @@ class EvalData:
     target: str = ""
     embedded: frozenset[str] = frozenset()
     encoder: str = ""
+    event: str = ""
+    downstream: Mapping[str, Downstream] = field(default_factory=dict, repr=False, compare=False)
     judges: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -187,6 +194,7 @@ class Metric:
             or one half of the ``holdout`` where training records would be given away.
         description: one sentence for reports; names the source.
         modalities: where it applies; empty = everywhere.
+        fewest: subjects per arm below which it says nothing.
     """
 
     name: str
@@ -198,3 +206,25 @@ class Metric:
     ceiling: Literal["train", "holdout"] = "train"
     description: str = ""
     modalities: frozenset[str] = frozenset()
+    fewest: int = 8
+
+    def measure(self, data: EvalData, seed: int) -> Score:
+        """Return the score of the records under test; undefined values are None, with a note.
+
+        Raises:
+            EvaluationError: too few subjects in an arm, or what ``compute`` raises.
+        """
+        n = min(len(set(v.samples.subject_ids)) for v in (data.holdout, data.synthetic))
+        if n < self.fewest:
+            raise EvaluationError(
+                f"There are too few subjects for {self.name}.",
+                given=f"{n} in the smaller arm",
+                allowed=f"at least {self.fewest}",
+                next_step="Evaluate on more subjects.",
+            )
+        score = self.compute(data, seed)
+        if score.value is not None and not np.isfinite(score.value):
+            return replace(score, value=None, interval=None, note=score.note or "not finite")
+        if score.interval is not None and not np.isfinite(score.interval).all():
+            return replace(score, interval=None)
+        return score

@@ -60,6 +60,23 @@ def load(group: str, name: str) -> type[Any]:
     )
 
 
+def metrics() -> dict[str, Any]:
+    """Return the metrics of other packages by their entry point's name.
+
+    Raises:
+        PluginError: an entry point of ``casemix.metrics`` that is not a
+            `casemix.core.metric.Metric`, or that bears another name than its metric.
+    """
+    kind = importlib.import_module("casemix.core.metric").Metric
+    found = {name: point.load() for name, point in _entry_points("metrics").items()}
+    for name, metric in found.items():
+        if not isinstance(metric, kind) or metric.name != name:
+            raise PluginError(
+                f"The entry point '{name}' is not a Metric of that name.", given=repr(metric)
+            )
+    return found
+
+
 def name_of(plugin: type[Any]) -> str:
     """Return the registry name of a plugin class, e.g. ``imaging/flow``."""
     for group in _GROUPS:

@@ -8,7 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from casemix.core import registry
+from casemix.core.evaluator import Evaluator
 from casemix.core.metric import EvalData, Family, Goal, Metric, Score, View
+from casemix.errors import PluginError
 from casemix.evaluation import diversity, fidelity, privacy, tables
 from casemix.evaluation.fidelity import TwoSample
 from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
@@ -242,3 +245,18 @@ SHARED: tuple[Metric, ...] = (
         description="DOMIAS membership inference (van Breugel 2023); 0.5 is ideal.",
     ),
 )
+
+
+def metrics_of(evaluator: Evaluator) -> tuple[Metric, ...]:
+    """Return every metric that a modality is judged by: shared, its own, and other packages'.
+
+    Raises:
+        PluginError: two metrics of one name.
+    """
+    found = (*SHARED, *evaluator.metrics, *registry.metrics().values())
+    wanted = [m for m in found if not m.modalities or evaluator.modality in m.modalities]
+    names = [m.name for m in wanted]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise PluginError("Two metrics have one name.", given=twice)
+    return tuple(wanted)

@@ -56,8 +56,9 @@ def support_overlap(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5
             allowed="equal numbers of columns",
         )
     between = cdist(first, second)  # (n, m)
-    in_real = between < _radii(first, k)[:, None]
-    in_synthetic = between < _radii(second, k)[None, :]
+    # At the radius counts as inside: k + 1 equal records have radius 0.
+    in_real = between <= _radii(first, k)[:, None]
+    in_synthetic = between <= _radii(second, k)[None, :]
     return Support(
         precision=float(in_real.any(axis=0).mean()),
         recall=float(in_synthetic.any(axis=1).mean()),
@@ -73,7 +74,7 @@ def covered(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5) -> npt
     """
     first = as_matrix(real, "real rows", rows=k + 1)
     second = as_matrix(synthetic, "synthetic rows", rows=1)
-    inside: npt.NDArray[np.bool_] = cdist(first, second).min(axis=1) < _radii(first, k)
+    inside: npt.NDArray[np.bool_] = cdist(first, second).min(axis=1) <= _radii(first, k)
     return inside
 
 

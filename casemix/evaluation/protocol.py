@@ -34,7 +34,7 @@ from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
-from casemix.evaluation.battery import SHARED
+from casemix.evaluation.battery import metrics_of
 from casemix.evaluation.constraints import check, compare
 from casemix.evaluation.contradictions import judge_contradictions
 from casemix.evaluation.linked_pairs import judge_links
@@ -282,6 +282,7 @@ class _Arms:
             target,
             embedded,
             encoder,
+            downstream=evaluator.downstream,
         )
         n = min(
             len(set(v.samples.subject_ids)) for v in (data.members, data.holdout, data.synthetic)
@@ -310,9 +311,7 @@ class _Arms:
 
     def judge(self) -> dict[str, Any]:
         """Return every metric's score, ceiling and floor."""
-        metrics = (*SHARED, *self.evaluator.metrics)
-        wanted = [m for m in metrics if not m.modalities or self.modality in m.modalities]
-        scores = {metric.name: self._score(metric) for metric in wanted}
+        scores = {metric.name: self._score(metric) for metric in metrics_of(self.evaluator)}
         by_group = judge_subgroups(self.data, seed=seeding.child(self.seed, "subgroups") % 2**31)
         about = {"n": self.n, "embedder": self.evaluator.embedder}
         return {"metrics": scores, "subgroups": by_group, **about}
@@ -337,14 +336,9 @@ class _Arms:
 
 def _computed(metric: Metric, data: EvalData, seed: int) -> Score:
     try:
-        score = metric.compute(data, seed)
+        return metric.measure(data, seed)
     except EvaluationError as error:  # e.g. too few rows: undefined, with the reason
         return Score(None, note=str(error))
-    if score.value is not None and not np.isfinite(score.value):
-        return replace(score, value=None, interval=None, note=score.note or "not finite")
-    if score.interval is not None and not np.isfinite(score.interval).all():
-        return replace(score, interval=None)
-    return score
 
 
 def _half_of_train(trio: Trio, modality: str, seed: int) -> frozenset[str]:

@@ -54,6 +54,8 @@ def _metrics() -> dict[str, str]:
     for name in registry.names("evaluators"):
         for m in registry.load("evaluators", name)().metrics:
             found[f"{m.name} ({name})"] = f"{m.family}, {m.goal}: {m.description}"
+    for m in registry.metrics().values():
+        found[m.name] = f"{m.family}, {m.goal}: {m.description}"
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def judge(
             folder.once(
                 f"metrics.seed{number}.json",
                 f"evaluate, seed {number} of {seeds}",
-                lambda part, own=own: measure(part, own),
+                partial(measure, seed=own),
             )
             for number, own in enumerate(of_seeds, start=1)
         ]

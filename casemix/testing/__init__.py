@@ -15,5 +15,13 @@ from __future__ import annotations
 
 from casemix.testing.evaluator_checks import EVALUATOR_CHECKS, evaluator_case
 from casemix.testing.generator_checks import GENERATOR_CHECKS, fitted
+from casemix.testing.metric_checks import METRIC_CHECKS, metric_cases
 
-__all__ = ["EVALUATOR_CHECKS", "GENERATOR_CHECKS", "evaluator_case", "fitted"]
+__all__ = [
+    "EVALUATOR_CHECKS",
+    "GENERATOR_CHECKS",
+    "METRIC_CHECKS",
+    "evaluator_case",
+    "fitted",
+    "metric_cases",
+]

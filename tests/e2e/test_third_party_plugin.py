@@ -13,7 +13,7 @@ PROBE = """
 from pathlib import Path
 import tempfile
 from casemix.core import registry
-from casemix.testing import GENERATOR_CHECKS, fitted
+from casemix.testing import GENERATOR_CHECKS, METRIC_CHECKS, fitted, metric_cases
 assert "tabular/example_mean" in registry.names("generators")
 assert "example" in registry.summary("generators", "tabular/example_mean")
 plugin = registry.load("generators", "tabular/example_mean")
@@ -22,6 +22,10 @@ for check in GENERATOR_CHECKS:
     with tempfile.TemporaryDirectory() as folder:
         check(fitted(plugin), Path(folder))
 print(len(GENERATOR_CHECKS), "checks")
+cases = metric_cases(registry.load("evaluators", "tabular/standard"))
+for check in METRIC_CHECKS:
+    check(cases["mean_gap"])
+print(len(METRIC_CHECKS), "checks of a metric")
 """
 
 
@@ -43,3 +47,4 @@ def test_the_example_package_is_found_and_meets_the_contract(installed):
     )
     assert run.returncode == 0, run.stderr
     assert "14 checks" in run.stdout
+    assert "5 checks of a metric" in run.stdout
