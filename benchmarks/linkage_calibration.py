@@ -6,9 +6,11 @@ half and nothing beyond the recorded context. Takes a few minutes on two cores.
 
 from __future__ import annotations
 
+from casemix.evaluation.arms import Questions
 from casemix.evaluation.protocol import evaluate
 from casemix.recipes.phantom.cohort import phantom_cohort
 
+LINKS = Questions(links_only=True)
 COUPLINGS = (0.0, 0.5, 1.0)
 SUBJECTS = 200
 
@@ -19,7 +21,7 @@ def main() -> None:
     print("pair                     coupling  link   patient_link  95 % interval")
     for coupling in COUPLINGS:
         fresh = phantom_cohort(SUBJECTS, seed=1, coupling=coupling)
-        judged = evaluate(parts["train"], parts["holdout"], fresh, seed=0, links_only=True)
+        judged = evaluate(parts["train"], parts["holdout"], fresh, seed=0, questions=LINKS)
         for pair in judged["linkage"]["pairs"]:
             if "patient_link" not in pair:
                 continue

@@ -216,6 +216,10 @@ def evaluate(
     synthetic: Annotated[Path, typer.Option(help="The synthetic cohort, made by any tool.")],
     out: Out,
     target: Annotated[str, typer.Option(help="Field that downstream models predict.")] = "",
+    event: Annotated[
+        str,
+        typer.Option(help="Binary field: did the event happen at the target, a time? Survival."),
+    ] = "",
     mapping: Annotated[
         Path | None,
         typer.Option(help="How to read CSV or parquet tables; by default it is inferred."),
@@ -237,6 +241,10 @@ def evaluate(
     seeds: Annotated[
         int, typer.Option(min=1, help="Evaluations at seeds of their own; scores are averaged.")
     ] = 1,
+    every_subgroup: Annotated[
+        bool,
+        typer.Option("--every-subgroup", help="Every metric by subgroup, also the slow ones."),
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Judge a synthetic cohort: metrics.json, report.html, patients.html and summary.md.
@@ -252,6 +260,7 @@ def evaluate(
     from casemix.core.cohort import Provenance
     from casemix.core.files import atomic_text
     from casemix.core.progress import terminal
+    from casemix.evaluation.arms import Questions
     from casemix.recipes.judge import judge
     from casemix.recipes.run_folder import RunFolder
     from casemix.recipes.tables import read_cohorts
@@ -268,9 +277,11 @@ def evaluate(
         "recipe": "evaluate",
         "cohorts": paths,
         "target": target,
+        "event": event,
         "rules": stated,
         "mapping": read.mapping,
         "encoders": encoders,
+        "every_subgroup": every_subgroup,
         "seeds": seeds,
         "seed": seed,
     }
@@ -285,10 +296,9 @@ def evaluate(
             folder,
             *cohorts.values(),
             seed=seed,
-            target=target,
+            questions=Questions(target, event, encoders, every_subgroup),
             rules=rules or "",
             seeds=seeds,
-            encoders=encoders,
         )
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")

@@ -44,6 +44,15 @@ class Evaluator(ABC):
     def embed(self, samples: Samples) -> np.ndarray:
         """Return float32 vectors of shape (n, d), finite."""
 
+    def statements(self, samples: Samples) -> pd.DataFrame:
+        """Return what records say in words, for the search for contradictions.
+
+        Returns:
+            Index = sample ids, one column of words per kind of statement, None where a record says
+            nothing of it; no columns where the modality has no words.
+        """
+        return pd.DataFrame(index=samples.index.index)
+
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Metrics of this modality beyond the shared ones of `casemix.evaluation`."""

@@ -94,15 +94,24 @@ class View:
         findings: typed findings, index = sample ids, (n, f).
         embedding: vectors of the frozen embedder, float (n, d).
         context: the subjects' recorded context, index = sample ids, (n, c).
+        statements: what the records say in words, index = sample ids; None = not looked for.
     """
 
     samples: Samples
     findings: pd.DataFrame
     embedding: np.ndarray
     context: pd.DataFrame
+    statements: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def in_order(self) -> View:
+        """Return the rows in the order of their sample ids.
+
+        What draws rows by position gives the same result for a shuffled view.
+        """
+        return self.take(np.argsort(self.samples.sample_ids.astype(str), kind="stable"))
 
     def take(self, positions: np.ndarray) -> View:
         """Return the rows at these positions."""
@@ -111,6 +120,7 @@ class View:
             self.findings.iloc[positions],
             self.embedding[positions],
             self.context.iloc[positions],
+            None if self.statements is None else self.statements.iloc[positions],
         )
 
 

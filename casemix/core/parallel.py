@@ -90,9 +90,9 @@ class _Relay:
         if time.monotonic() - self.sent.get(task, 0.0) > 0.2:
             self._flush(task, note)
 
-    def stop_task(self, task: tuple[int, int]) -> None:
+    def remove_task(self, task: tuple[int, int]) -> None:
         self._flush(task, "")
-        self.messages.put(("stop", task))
+        self.messages.put(("remove", task))
 
     def _flush(self, task: tuple[int, int], note: str) -> None:
         self.messages.put(("update", task, self.waiting.pop(task, 0), note))
@@ -114,7 +114,7 @@ def _listen(messages: Any, progress: Progress) -> None:
         elif what == "update":
             progress.bar.update(tasks[task], advance=rest[0], note=rest[1])
         else:
-            progress.bar.stop_task(tasks[task])
+            progress.bar.remove_task(tasks.pop(task))
 
 
 def _do(work: Work[T], messages: Any, checkpoints: Path | None) -> T:

@@ -45,7 +45,7 @@ class Progress:
 
     @contextmanager
     def step(self, description: str, total: int, done: int = 0) -> Iterator[Step]:
-        """Show one bar while the block runs.
+        """Show one bar while the block runs; it goes when the block ends.
 
         Args:
             description: what is being done, for a person.
@@ -59,7 +59,7 @@ class Progress:
         try:
             yield Step(self.bar, task)
         finally:
-            self.bar.stop_task(task)
+            self.bar.remove_task(task)
 
 
 @contextmanager

@@ -23,6 +23,8 @@ from sklearn.preprocessing import StandardScaler
 
 _STRONG = 0.9  # rank correlation of two findings that are said to agree
 _SURE = 0.97  # out-of-fold AUC of a level that a modality is said to show
+_SURE_STATED = 0.9  # the same of a statement: words are looser than records
+_ALWAYS = 0.995  # share of training patients who make a statement in the same way
 _FEWEST = 40  # training patients who have both
 _FEWEST_PER_LEVEL = 8
 _SLACK = 1.5  # tolerance over the 99th percentile of real deviations
@@ -63,18 +65,46 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A recorded level that a modality shows almost surely in real patients.
+class Fixed:
+    """A statement that real patients' records always make in the same way.
 
     Args:
         view: the modality.
-        field: the context field.
+        statement: what is stated, such as ``unit of lvef``.
+        level: what it always is.
+        share: of the training patients who state it.
+    """
+
+    view: str
+    statement: str
+    level: str
+    share: float
+
+    @property
+    def words(self) -> str:
+        """What a person reads."""
+        return f"{self.view}: {self.statement} is {self.level}"
+
+    def broken(self, stated: pd.Series) -> pd.Series:
+        """Return True or False per subject who states it; others are missing."""
+        return stated.dropna() != self.level
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A level, recorded or stated in words, that a modality shows almost surely in real patients.
+
+    Args:
+        source: where the level is from: ``context``, or the modality that states it.
+        view: the modality that shows it.
+        field: the context field, or the statement.
         model: probability of each level from the view's features.
         columns: the features.
         least: probability of the recorded level below which the two contradict.
         auc: out-of-fold, in real training patients.
     """
 
+    source: str
     view: str
     field: str
     model: Pipeline
@@ -85,7 +115,8 @@ class Shown:
     @property
     def words(self) -> str:
         """What a person reads."""
-        return f"recorded {self.field} against {self.view}"
+        said = f"recorded {self.field}" if self.source == "context" else self.field
+        return f"{said} against {self.view}"
 
     def broken(self, features: pd.DataFrame, recorded: pd.Series) -> pd.Series:
         """Return True or False per subject who has both; others are missing."""
@@ -135,32 +166,54 @@ def _line(a: tuple[str, str], b: tuple[str, str], x: pd.Series, y: pd.Series) ->
     return Line(a, b, float(slope), float(intercept), tolerance + 1e-9, strength)
 
 
+def learn_fixed(view: str, stated: pd.DataFrame) -> list[Fixed]:
+    """Return the statements of a view that real training subjects always make in the same way.
+
+    Args:
+        view: the modality.
+        stated: its statements, index = subject id.
+    """
+    found = []
+    for name in stated.columns:
+        shares = stated[name].dropna().value_counts()
+        if shares.sum() >= _FEWEST and shares.iloc[0] >= _ALWAYS * shares.sum():
+            share = float(shares.iloc[0] / shares.sum())
+            found.append(Fixed(view, str(name), str(shares.index[0]), share))
+    return found
+
+
 def learn_shown(
-    features: Mapping[str, pd.DataFrame], context: pd.DataFrame, fields: Sequence[str], *, seed: int
+    features: Mapping[str, pd.DataFrame],
+    levels: pd.DataFrame,
+    fields: Sequence[str],
+    *,
+    source: str = "context",
+    seed: int,
 ) -> list[Shown]:
-    """Return the recorded levels that a view shows almost surely.
+    """Return the recorded or stated levels that a view shows almost surely.
 
     Args:
         features: view -> features of real training subjects without gaps, index = subject id.
-        context: the same subjects' recorded context.
+        levels: the same subjects' recorded context, or what another view states.
         fields: its levelled fields.
+        source: where they are from.
         seed: seed of the folds.
     """
     found = []
     for view, table in features.items():
         for name in fields:
-            recorded = context[name].reindex(table.index).dropna()
+            recorded = levels[name].reindex(table.index).dropna()
             counts = recorded.value_counts()
             recorded = recorded[recorded.isin(counts.index[counts >= _FEWEST_PER_LEVEL])]
             if len(recorded) < _FEWEST or recorded.nunique() < 2:
                 continue
-            shown = _shown(view, name, table.loc[recorded.index], recorded, seed)
+            shown = _shown((source, view, name), table.loc[recorded.index], recorded, seed)
             found += [shown] if shown else []
     return found
 
 
 def _shown(
-    view: str, name: str, table: pd.DataFrame, recorded: pd.Series, seed: int
+    names: tuple[str, str, str], table: pd.DataFrame, recorded: pd.Series, seed: int
 ) -> Shown | None:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
     x, y = table.to_numpy(), recorded.to_numpy(dtype=str)
@@ -169,7 +222,7 @@ def _shown(
     levels = sorted(set(y))
     truth = np.array([[value == level for level in levels] for value in y])
     auc = float(roc_auc_score(truth, chances, average="macro"))
-    if auc < _SURE:
+    if auc < (_SURE if names[0] == "context" else _SURE_STATED):
         return None
     least = 0.5 * float(np.quantile(chances[truth], 0.01))
-    return Shown(view, name, model.fit(x, y), tuple(table.columns), least, auc)
+    return Shown(*names, model.fit(x, y), tuple(table.columns), least, auc)

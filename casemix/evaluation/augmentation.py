@@ -11,7 +11,7 @@ from casemix.errors import EvaluationError
 from casemix.evaluation.labelled import Labelled
 from casemix.evaluation.statistics import Estimate, FloatArray, as_matrix, as_subjects
 from casemix.evaluation.statistics import percentile_interval as interval_of
-from casemix.evaluation.utility import Measure, Model, Utility, model_for, tstr
+from casemix.evaluation.utility import Measure, Model, Utility, model_for, tstr, unjudgeable
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 
@@ -23,6 +23,7 @@ class CurvePoint:
     Attributes:
         share: share of the real training subjects.
         records: mean number of real training records over the subsets.
+        multiple: synthetic records added per real one.
         model: "ridge" or "trees", the same in both arms: what suits the real records alone.
         real: the measure after training on the real records alone.
         augmented: after training on the same real records and all synthetic ones.
@@ -31,6 +32,7 @@ class CurvePoint:
 
     share: float
     records: float
+    multiple: float
     model: Model
     real: Estimate
     augmented: Estimate
@@ -45,7 +47,7 @@ class AugmentationCurve:
         points: one per share, ascending; empty where the measure is undefined.
         synthetic: the measure after training on the synthetic records alone.
         gain: the mean gain over the points; above 0 the synthetic records helped.
-        measure: "auroc", "r2" or "spearman".
+        measure: "auroc", "r2", "spearman" or "c_index".
         n: number of real test records.
         note: why there is no curve, or what is suspicious about it; empty if all is well.
     """
@@ -84,7 +86,7 @@ def augmentation_curve(
         real: real training records.
         synthetic: the synthetic records to add.
         test: real held-out records.
-        measure: "auroc" classifies; "r2" and "spearman" regress.
+        measure: "auroc" classifies; "r2" and "spearman" regress; "c_index" predicts survival.
         shares: shares of the real training subjects, each in (0, 1].
         subsets: random subsets per share below 1.
         seed: seed of subsets, models and bootstrap.
@@ -95,9 +97,8 @@ def augmentation_curve(
     """
     _check(shares, subsets)
     target = np.asarray(test.y)
-    if len(np.unique(target)) < 2:
-        note = "the test target is constant"
-        return AugmentationCurve((), None, None, measure, len(target), note)
+    if reason := unjudgeable(target, measure):
+        return AugmentationCurve((), None, None, measure, len(target), reason)
     trial = _Trial(real, synthetic, test, measure, seed)
     points, gains = [], []
     for share in sorted(set(shares)):
@@ -135,7 +136,8 @@ class _Trial:
         left, right = _estimate(alone), _estimate(both)
         draws = np.mean([u.draws for u in both], axis=0) - np.mean([u.draws for u in alone], axis=0)
         gain = _mean([right.value - left.value], draws, left.n)
-        return CurvePoint(share, records, kind, left, right, gain), draws
+        multiple = len(np.asarray(self.synthetic.y)) / records
+        return CurvePoint(share, records, multiple, kind, left, right, gain), draws
 
     def train(self, part: Labelled, kind: Model) -> Utility:
         return tstr(

@@ -13,14 +13,12 @@ from casemix.core.evaluator import Evaluator
 from casemix.core.metric import EvalData, Family, Goal, Metric, Score, View
 from casemix.errors import PluginError
 from casemix.evaluation import diversity, fidelity, privacy, tables
+from casemix.evaluation.centred_interval import centred_interval
 from casemix.evaluation.fidelity import TwoSample
-from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
-from casemix.evaluation.uses import (
-    augmentation_gain,
-    features,
-    trained_on_synthetic,
-    validation_error,
-)
+from casemix.evaluation.payload_models import payload_utility
+from casemix.evaluation.statistics import bootstrap_rows
+from casemix.evaluation.targets import features
+from casemix.evaluation.uses import augmentation_gain, trained_on_synthetic, validation_error
 
 _REPEATS = 60  # bootstrap samples where each one recomputes a table of columns
 
@@ -48,7 +46,10 @@ def _tablewise(
         draws = [measure(real.iloc[a], made.iloc[b]).value for a, b in rows]
         worst = sorted(whole.parts.items(), key=lambda item: item[1])[:20]
         return Score(
-            whole.value, percentile_interval(draws), _n(data), details={"lowest": dict(worst)}
+            whole.value,
+            centred_interval(whole.value, draws, (0, 1)),
+            _n(data),
+            details={"lowest": dict(worst)},
         )
 
     return compute
@@ -198,8 +199,20 @@ SHARED: tuple[Metric, ...] = (
         Goal.MAXIMISE,
         (-1, 1),
         trained_on_synthetic,
-        description="Train on synthetic, test on real held-out subjects; the ceiling trains on "
-        "as many real ones.",
+        description="Train on synthetic, test on real held-out subjects (TSTR, Esteban 2017): "
+        "trees or a ridge model on findings and embedding. The ceiling trains on as many real "
+        "ones. Intervals resample test subjects only.",
+    ),
+    Metric(
+        "payload_utility",
+        Family.UTILITY,
+        Goal.MAXIMISE,
+        (-1, 1),
+        payload_utility,
+        description="TSTR of models that read the records themselves, averaged over the models "
+        "that the note names: they see what no finding holds, and need more records. Intervals "
+        "resample test subjects only.",
+        modalities=frozenset({"imaging", "timeseries"}),
     ),
     Metric(
         "augmentation_gain",

@@ -13,7 +13,14 @@ from scipy.stats import binomtest
 from casemix.core.cohort import Cohort
 from casemix.core.fields import LEVELLED, Kind
 from casemix.core.metric import View
-from casemix.evaluation.agreement import Line, Shown, learn_lines, learn_shown
+from casemix.evaluation.agreement import (
+    Fixed,
+    Line,
+    Shown,
+    learn_fixed,
+    learn_lines,
+    learn_shown,
+)
 
 CONTEXT = "context"
 _ARMS = ("holdout", "synthetic")
@@ -22,11 +29,17 @@ _WORST = 12  # patients that are named
 
 @dataclass(frozen=True)
 class _Arm:
-    """One cohort per subject: numeric findings with gaps, features without, recorded context."""
+    """One cohort per subject.
+
+    Args:
+        findings: numeric findings by view, with gaps.
+        features: embeddings by view, without gaps.
+        levels: what is recorded (``context``) or stated by a view in words.
+    """
 
     findings: Mapping[str, pd.DataFrame]
     features: Mapping[str, pd.DataFrame]
-    context: pd.DataFrame
+    levels: Mapping[str, pd.DataFrame]
 
 
 def judge_contradictions(
@@ -49,13 +62,18 @@ def judge_contradictions(
     schema = cohorts["train"].schema
     levelled = [f.name for f in schema if f.kind in LEVELLED]
     lines = learn_lines(train.findings)
-    shown = learn_shown(train.features, train.context, levelled, seed=seed % 2**31)
-    checks: list[tuple[Line | Shown, Callable[[_Arm], pd.Series]]] = [
+    shown = learn_shown(train.features, train.levels[CONTEXT], levelled, seed=seed % 2**31)
+    fixed: list[Fixed] = []
+    for view, stated in train.levels.items():
+        if view != CONTEXT:
+            fixed += learn_fixed(view, stated)
+            others = {v: table for v, table in train.features.items() if v != view}
+            names = list(stated.columns)
+            shown += learn_shown(others, stated, names, source=view, seed=seed % 2**31)
+    checks: list[tuple[Line | Shown | Fixed, Callable[[_Arm], pd.Series]]] = [
         *((line, lambda arm, line=line: line.broken(arm.findings)) for line in lines),
-        *(
-            (s, lambda arm, s=s: s.broken(arm.features[s.view], arm.context[s.field]))
-            for s in shown
-        ),
+        *((s, lambda arm, s=s: _not_shown(s, arm)) for s in shown),
+        *((f, lambda arm, f=f: f.broken(arm.levels[f.view][f.statement])) for f in fixed),
     ]
     agreements = []
     broken_by: dict[str, dict[str, list[str]]] = {arm: defaultdict(list) for arm in _ARMS}
@@ -79,11 +97,16 @@ def judge_contradictions(
     }
 
 
+def _not_shown(shown: Shown, arm: _Arm) -> pd.Series:
+    return shown.broken(arm.features[shown.view], arm.levels[shown.source][shown.field])
+
+
 def _arm(views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort], arm: str) -> _Arm:
     cohort = cohorts[arm]
     numeric = [f.name for f in cohort.schema if f.kind is Kind.NUMERIC]
     findings = {CONTEXT: cohort.subjects[numeric].astype(float)}
     features = {}
+    levels = {CONTEXT: cohort.subjects}
     for modality, of_arm in views.items():
         view = of_arm[arm]
         subjects = view.samples.subject_ids
@@ -91,7 +114,9 @@ def _arm(views: Mapping[str, Mapping[str, View]], cohorts: Mapping[str, Cohort],
         findings[modality] = view.findings[names].astype(float).groupby(subjects).mean()
         vectors = pd.DataFrame(view.embedding.astype(float), view.findings.index)
         features[modality] = vectors.groupby(subjects).mean()
-    return _Arm(findings, features, cohort.subjects)
+        if view.statements is not None and len(view.statements.columns):
+            levels[modality] = view.statements.groupby(subjects).first()
+    return _Arm(findings, features, levels)
 
 
 def _varied(train: View) -> list[str]:
@@ -99,11 +124,13 @@ def _varied(train: View) -> list[str]:
     return [str(c) for c in numeric if numeric[c].notna().sum() > 1 and numeric[c].std() > 0]
 
 
-def _about(rule: Line | Shown) -> dict[str, Any]:
+def _about(rule: Line | Shown | Fixed) -> dict[str, Any]:
     if isinstance(rule, Line):
         between = [rule.a[0], rule.b[0]]
         return {"words": rule.words, "between": between, "strength": abs(rule.correlation)}
-    return {"words": rule.words, "between": [CONTEXT, rule.view], "strength": rule.auc}
+    if isinstance(rule, Fixed):
+        return {"words": rule.words, "between": [rule.view], "strength": rule.share}
+    return {"words": rule.words, "between": [rule.source, rule.view], "strength": rule.auc}
 
 
 def _share(broken: int, n: int) -> dict[str, Any]:

@@ -55,27 +55,43 @@ def support_overlap(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5
             given=f"{first.shape[1]} and {second.shape[1]} columns",
             allowed="equal numbers of columns",
         )
+    found = neighbourhoods(first, second, k=k)
+    return Support(
+        precision=float(found.near_real.mean()),
+        recall=float(found.near_synthetic.mean()),
+        density=float(found.crowd.mean() / k),
+        coverage=float(found.covered.mean()),
+    )
+
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """What `Support` averages, record by record.
+
+    Attributes:
+        near_real: (m,) which synthetic records lie in some real record's ball.
+        near_synthetic: (n,) which real records lie in some synthetic record's ball.
+        crowd: (m,) how many real records' balls hold each synthetic record.
+        covered: (n,) which real records' balls hold some synthetic record.
+    """
+
+    near_real: npt.NDArray[np.bool_]
+    near_synthetic: npt.NDArray[np.bool_]
+    crowd: npt.NDArray[np.int_]
+    covered: npt.NDArray[np.bool_]
+
+
+def neighbourhoods(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5) -> Neighbourhoods:
+    """Return which records lie in whose ball; see `support_overlap`."""
+    first = as_matrix(real, "real rows", rows=k + 1)
+    second = as_matrix(synthetic, "synthetic rows", rows=k + 1)
     between = cdist(first, second)  # (n, m)
     # At the radius counts as inside: k + 1 equal records have radius 0.
     in_real = between <= _radii(first, k)[:, None]
     in_synthetic = between <= _radii(second, k)[None, :]
-    return Support(
-        precision=float(in_real.any(axis=0).mean()),
-        recall=float(in_synthetic.any(axis=1).mean()),
-        density=float(in_real.sum(axis=0).mean() / k),
-        coverage=float(in_real.any(axis=1).mean()),
+    return Neighbourhoods(
+        in_real.any(axis=0), in_synthetic.any(axis=1), in_real.sum(axis=0), in_real.any(axis=1)
     )
-
-
-def covered(real: npt.ArrayLike, synthetic: npt.ArrayLike, *, k: int = 5) -> npt.NDArray[np.bool_]:
-    """Return which real records have a synthetic one in their neighbourhood, (n,).
-
-    The mean is `Support.coverage`; see `support_overlap`.
-    """
-    first = as_matrix(real, "real rows", rows=k + 1)
-    second = as_matrix(synthetic, "synthetic rows", rows=1)
-    inside: npt.NDArray[np.bool_] = cdist(first, second).min(axis=1) <= _radii(first, k)
-    return inside
 
 
 def _radii(values: FloatArray, k: int) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.linalg import qr
 from scipy.spatial.distance import cdist
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -55,6 +56,7 @@ __all__ = [
     "frechet_distance",
     "marginal_similarity",
     "mmd_rbf",
+    "nearest_neighbour_hits",
     "one_nearest_neighbour_accuracy",
 ]
 
@@ -204,8 +206,7 @@ def one_nearest_neighbour_accuracy(
             allowed="sizes within a quarter of each other",
             next_step="Draw equal arms with equal_sizes().",
         )
-    hits_first = _nearest_is_own(first, second, ids_first)
-    hits_second = _nearest_is_own(second, first, ids_second)
+    hits_first, hits_second = _hits(first, second, ids_first, ids_second)
     draws = [
         (hits_first[a].mean() + hits_second[b].mean()) / 2
         for a, b in zip(
@@ -223,6 +224,27 @@ def one_nearest_neighbour_accuracy(
     )
     n = len(first) + len(second)
     return TwoSample(value, percentile_interval(draws), n, two_sided_p_value(value, null))
+
+
+def nearest_neighbour_hits(
+    real: npt.ArrayLike,
+    synthetic: npt.ArrayLike,
+    *,
+    subjects_real: npt.ArrayLike | None = None,
+    subjects_synthetic: npt.ArrayLike | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return per real and per synthetic record whether its nearest neighbour is of its own arm.
+
+    1 = of its own, 0.5 = a tie, 0 = of the other; the mean of the two means is
+    `one_nearest_neighbour_accuracy`, see there.
+    """
+    return _hits(*_as_clouds(real, synthetic, subjects_real, subjects_synthetic))
+
+
+def _hits(
+    first: FloatArray, second: FloatArray, ids_first: IntArray, ids_second: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    return _nearest_is_own(first, second, ids_first), _nearest_is_own(second, first, ids_second)
 
 
 def mmd_rbf(
@@ -284,8 +306,10 @@ def frechet_distance(real: npt.ArrayLike, synthetic: npt.ArrayLike) -> float:
     first, second = as_matrix(real, "real features"), as_matrix(synthetic, "synthetic features")
     centred = [arm - arm.mean(axis=0) for arm in (first, second)]
     centred = [arm / np.sqrt(len(arm) - 1) for arm in centred]
-    # tr (A B)^1/2 is the nuclear norm of the cross-product of the two factors: no matrix root.
-    overlap = np.linalg.norm(centred[0] @ centred[1].T, ord="nuc")
+    # tr (A B)^1/2 is the nuclear norm of the cross-product of two factors: no matrix root. The
+    # triangular factors are d x d, where the rows themselves would make it n x n.
+    first_factor, second_factor = (qr(arm, mode="r")[0] for arm in centred)
+    overlap = np.linalg.norm(first_factor @ second_factor.T, ord="nuc")
     spread = sum(float(np.sum(arm**2)) for arm in centred)
     shift = float(np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2))
     return max(0.0, shift + spread - 2 * float(overlap))

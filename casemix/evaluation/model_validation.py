@@ -7,6 +7,7 @@ synthetic and on real held-out ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,14 @@ from casemix.evaluation.statistics import (
     bootstrap_rows,
     percentile_interval,
 )
-from casemix.evaluation.utility import SCORES, Measure, class_probabilities
+from casemix.evaluation.survival import martingale_residuals
+from casemix.evaluation.utility import (
+    SCORES,
+    Measure,
+    class_probabilities,
+    scores_of,
+    unjudgeable,
+)
 
 _REPEATS = 200  # bootstrap samples
 _FLATTERED = 0.02  # a bias beyond this, with its interval, is worth a note
@@ -59,7 +67,7 @@ class ModelValidation:
         on_synthetic: the measure on the synthetic records, by model.
         on_real: the measure on the real held-out records, by model.
         agreement: of the two; None where a test set's target is constant.
-        measure: "auroc", "r2" or "spearman".
+        measure: "auroc", "r2", "spearman" or "c_index".
         n: number of real held-out records.
         note: why there is no agreement, or what is suspicious about it; empty if all is well.
     """
@@ -78,6 +86,7 @@ def model_validation(
     holdout: Labelled,
     *,
     measure: Measure = "auroc",
+    further: Mapping[str, tuple[FloatArray, FloatArray]] | None = None,
     seed: int,
 ) -> ModelValidation:
     """Rank models, trained on real records, on synthetic and on real held-out records.
@@ -93,7 +102,10 @@ def model_validation(
         train: real records on which the generator was fitted.
         synthetic: the synthetic records, as a test set.
         holdout: real held-out records.
-        measure: "auroc" for class labels, "r2" or "spearman" for numbers.
+        measure: "auroc" for class labels, "r2" or "spearman" for numbers, "c_index" for follow-up:
+            then the models learn martingale residuals.
+        further: predictions, of the synthetic and of the held-out records, by more models trained
+            on ``train``: probabilities of `all_classes`, or numbers.
         seed: seed of models and bootstrap.
 
     Raises:
@@ -106,21 +118,31 @@ def model_validation(
     tests = {"synthetic": synthetic, "held-out": holdout}
     n = len(np.asarray(holdout.y))
     for name, test in tests.items():
-        if len(np.unique(np.asarray(test.y))) < 2:
-            return ModelValidation({}, {}, None, measure, n, f"the {name} target is constant")
+        if reason := unjudgeable(np.asarray(test.y), measure):
+            return ModelValidation({}, {}, None, measure, n, f"{name} records: {reason}")
     _check(train, tests)
-    fitted = _fit(train, measure, seed)
-    made = _judge(fitted, synthetic, (train, synthetic, holdout), measure, seed=seed + 1)
-    real = _judge(fitted, holdout, (train, synthetic, holdout), measure, seed=seed)
-    agreement = _agreement(made, real, np.isin(list(fitted), MEMORISING))
+    fitted, more = _fit(train, measure, seed), further or {}
+    classes = all_classes(train, synthetic, holdout) if measure == "auroc" else None
+    predicted = [_predict(fitted, test, classes) for test in (synthetic, holdout)]
+    for name, (of_synthetic, of_holdout) in more.items():
+        predicted[0][name], predicted[1][name] = of_synthetic, of_holdout
+    made = _judge(predicted[0], synthetic, classes, measure, seed=seed + 1)
+    real = _judge(predicted[1], holdout, classes, measure, seed=seed)
+    names = list(predicted[0])
+    agreement = _agreement(made, real, np.isin(names, MEMORISING))
     return ModelValidation(
-        made.by_model(list(fitted)),
-        real.by_model(list(fitted)),
+        made.by_model(names),
+        real.by_model(names),
         agreement,
         measure,
         n,
         "; ".join(filter(None, (_absent(synthetic, holdout, measure), _suspicion(agreement)))),
     )
+
+
+def all_classes(*parts: Labelled) -> npt.NDArray:
+    """Return the class labels of all records, sorted strings (c,)."""
+    return np.unique(np.concatenate([np.asarray(part.y).astype(str) for part in parts]))
 
 
 def kendall_tau(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -165,32 +187,39 @@ def _check(train: Labelled, tests: dict[str, Labelled]) -> None:
 
 def _fit(train: Labelled, measure: Measure, seed: int) -> dict[str, BaseEstimator]:
     x, y = np.asarray(train.x, dtype=np.float64), np.asarray(train.y)
-    models = (classifiers if measure == "auroc" else regressors)(len(x), seed=seed)
-    target = y.astype(str) if measure == "auroc" else as_matrix(y, "training target")[:, 0]
-    return {name: model.fit(x, target) for name, model in models.items()}
+    if measure == "auroc":
+        return {k: m.fit(x, y.astype(str)) for k, m in classifiers(len(x), seed=seed).items()}
+    residuals = measure == "c_index"
+    target = martingale_residuals(y) if residuals else as_matrix(y, "training target")[:, 0]
+    return {name: m.fit(x, target) for name, m in regressors(len(x), seed=seed).items()}
+
+
+def _predict(
+    fitted: dict[str, BaseEstimator], test: Labelled, classes: npt.NDArray | None
+) -> dict[str, FloatArray]:
+    x = np.asarray(test.x, dtype=np.float64)
+    if classes is None:
+        return {name: np.asarray(m.predict(x), dtype=np.float64) for name, m in fitted.items()}
+    return {name: class_probabilities(m, x, classes) for name, m in fitted.items()}
 
 
 def _judge(
-    fitted: dict[str, BaseEstimator],
+    predicted: Mapping[str, FloatArray],
     test: Labelled,
-    everyone: tuple[Labelled, ...],
+    classes: npt.NDArray | None,
     measure: Measure,
     *,
     seed: int,
 ) -> _Scores:
-    x, y = np.asarray(test.x, dtype=np.float64), np.asarray(test.y)
-    if measure == "auroc":
-        classes = np.unique(np.concatenate([np.asarray(part.y).astype(str) for part in everyone]))
+    y = np.asarray(test.y)
+    if classes is not None:
         reference: npt.NDArray = np.searchsorted(classes, y.astype(str))
-        found = [class_probabilities(model, x, classes) for model in fitted.values()]
     else:
-        reference = as_matrix(y, "test target")[:, 0]
-        found = [np.asarray(model.predict(x), dtype=np.float64) for model in fitted.values()]
-    score = SCORES[measure]
+        reference = y if measure == "c_index" else as_matrix(y, "test target")[:, 0]
     subjects = np.arange(len(y)) if test.subjects is None else test.subjects
     samples = bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
-    draws = [[score(reference[rows], scores[rows]) for rows in samples] for scores in found]
-    values = [score(reference, scores) for scores in found]
+    draws = [scores_of(measure, reference, scores, samples) for scores in predicted.values()]
+    values = [SCORES[measure](reference, scores) for scores in predicted.values()]
     return _Scores(np.array(values), np.array(draws), len(y))
 
 

@@ -19,6 +19,7 @@ from casemix.evaluation.statistics import (
     Affine,
     Estimate,
     FloatArray,
+    IntArray,
     as_matrix,
     as_subjects,
     auc,
@@ -144,18 +145,16 @@ def domias(
     Reference:
         van Breugel et al., AISTATS 2023 (2302.12580); TPR at low FPR: Carlini et al., 2022.
     """
+    member_scores, other_scores, _ = domias_scores(
+        train,
+        holdout,
+        synthetic,
+        holdout_subjects=holdout_subjects,
+        reference=reference,
+        dims=dims,
+        seed=seed,
+    )
     rng = np.random.default_rng(seed)
-    fitted, fresh, made = _arms(train, holdout, synthetic)
-    if reference is None:
-        ids = as_subjects(holdout_subjects, len(fresh))
-        order = rng.permutation(np.unique(ids))
-        is_known = np.isin(ids, order[len(order) // 2 :])
-        known, fresh = fresh[is_known], fresh[~is_known]
-    else:
-        known = as_matrix(reference, "reference records", rows=_FEWEST)
-    whiten = whitening(np.concatenate([known, made]), dims)
-    member_scores = _log_ratio(whiten, fitted, made, known)
-    other_scores = _log_ratio(whiten, fresh, made, known)
     halves = rng.permutation(len(member_scores))
     middle = len(halves) // 2
     control = _attack(
@@ -168,6 +167,34 @@ def domias(
         members=len(member_scores),
         non_members=len(other_scores),
     )
+
+
+def domias_scores(
+    train: npt.ArrayLike,
+    holdout: npt.ArrayLike,
+    synthetic: npt.ArrayLike,
+    *,
+    holdout_subjects: npt.ArrayLike | None = None,
+    reference: npt.ArrayLike | None = None,
+    dims: int = 8,
+    seed: int,
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Return the scores of members and of non-members, and the non-members' rows in ``holdout``.
+
+    Arguments and errors as of `domias`.
+    """
+    fitted, fresh, made = _arms(train, holdout, synthetic)
+    rows = np.arange(len(fresh))
+    if reference is None:
+        ids = as_subjects(holdout_subjects, len(fresh))
+        order = np.random.default_rng([seed, 1]).permutation(np.unique(ids))
+        rows = np.flatnonzero(~np.isin(ids, order[len(order) // 2 :]))
+        known = np.delete(fresh, rows, axis=0)
+    else:
+        known = as_matrix(reference, "reference records", rows=_FEWEST)
+    whiten = whitening(np.concatenate([known, made]), dims)
+    of_members = _log_ratio(whiten, fitted, made, known)
+    return of_members, _log_ratio(whiten, fresh[rows], made, known), rows
 
 
 def tpr_at_fpr(scores: npt.ArrayLike, labels: npt.ArrayLike, fpr: float) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from casemix.core.metric import Score
 from casemix.errors import EvaluationError
+from casemix.evaluation.fitness import fitness
 from casemix.evaluation.repeats import over_seeds
 from casemix.evaluation.statistics import Estimate
 from casemix.evaluation.verdicts import verdicts
@@ -57,7 +58,8 @@ def averaged(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **first["linkage"],
         "pairs": [_pair(same) for same in zip(*pairs, strict=True)],
     }
-    return first | {"verdicts": verdicts(first)}
+    found = verdicts(first)
+    return first | {"verdicts": found, "uses": fitness(found)}
 
 
 def _pair(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

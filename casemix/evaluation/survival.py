@@ -1,7 +1,7 @@
-"""Survival: is a ridge Cox model trained on synthetic records as good on real ones?
+"""Survival: time-to-event targets, the ridge Cox model, martingale residuals and the C-index.
 
-Time-to-event targets are (n,) follow-up times, in any unit, and (n,) whether the event happened
-then (1) or the record was censored (0).
+A target is an (n,) array of `FOLLOW_UP`: whether the event happened, and when it did or the record
+was censored, in any unit. (scikit-survival keeps targets the same way.)
 """
 
 from __future__ import annotations
@@ -11,75 +11,25 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from casemix.errors import EvaluationError
-from casemix.evaluation.statistics import (
-    FloatArray,
-    as_matrix,
-    as_subjects,
-    bootstrap_rows,
-    percentile_interval,
-    standardisation,
-)
-from casemix.evaluation.utility import Utility
+from casemix.evaluation.statistics import FloatArray, IntArray, as_matrix, standardisation
 
-_REPEATS = 200  # bootstrap samples, the same as of `utility.tstr`
+FOLLOW_UP = np.dtype([("event", np.bool_), ("time", np.float64)])
 
 
-def survival_tstr(
-    train_x: npt.ArrayLike,
-    train_time: npt.ArrayLike,
-    train_event: npt.ArrayLike,
-    test_x: npt.ArrayLike,
-    test_time: npt.ArrayLike,
-    test_event: npt.ArrayLike,
-    *,
-    test_subjects: npt.ArrayLike | None = None,
-    penalty: float = 0.05,
-    seed: int,
-) -> Utility:
-    """Train a ridge Cox model on one cohort, return its C-index on real held-out records.
-
-    Two such utilities on the same test records and seed are compared by `utility.utility_gap`.
+def follow_up(time: npt.ArrayLike, event: npt.ArrayLike) -> npt.NDArray:
+    """Return time-to-event targets, (n,) of `FOLLOW_UP`.
 
     Args:
-        train_x: (n, d) features, NaN for missing: median-imputed, standardised on training.
-        train_time: (n,) follow-up times, at least 0.
-        train_event: (n,) 1 where the event happened, 0 where censored.
-        test_x: (m, d) real held-out features.
-        test_time: (m,) their follow-up times.
-        test_event: (m,) their events.
-        test_subjects: (m,) subject of each test record, for the interval; each its own if None.
-        penalty: ridge penalty per training record, on standardised columns.
-        seed: seed of the bootstrap.
-
-    Returns:
-        The C-index; 0.5 with a note where training holds no event, None where no pair of test
-        records can be ordered.
+        time: (n,) follow-up times, finite and at least 0.
+        event: (n,) 1 where the event happened at that time, 0 where the record was censored.
 
     Raises:
-        EvaluationError: wrong shapes, infinite features, negative times, events not 0 or 1.
+        EvaluationError: wrong shapes, negative times, events not 0 or 1.
     """
-    x = as_matrix(train_x, "training features", nan=True)
-    test = as_matrix(test_x, "test features", nan=True)
-    if x.shape[1] != test.shape[1]:
-        raise EvaluationError(
-            "Training and test features have different columns.",
-            given=f"{x.shape[1]} and {test.shape[1]}",
-        )
-    time, event = _as_follow_up(train_time, train_event, len(x))
-    test_times, test_events = _as_follow_up(test_time, test_event, len(test))
-    ordered = _comparable(test_times, test_events)
-    if not ordered.any():
-        note = "no two test records can be ordered in time"
-        return Utility(None, None, "c_index", len(test), note)
-    x, test = _imputed(x, test)
-    scale = standardisation(x)
-    risk = scale(test) @ cox_ridge(scale(x), time, event, penalty=penalty)
-    subjects = as_subjects(test_subjects, len(test))
-    samples = bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
-    draws = tuple(_weighted_c_index(ordered, risk, samples))
-    value = float(_weighted_c_index(ordered, risk, [np.arange(len(test))])[0])
-    note = "" if event.any() else "no training record has the event"
-    return Utility(value, percentile_interval(draws), "c_index", len(test), note, draws)
+    times, events = _as_follow_up(time, event, len(np.asarray(time)))
+    target = np.empty(len(times), FOLLOW_UP)
+    target["event"], target["time"] = events, times
+    return target
 
 
 def c_index(risk: npt.ArrayLike, time: npt.ArrayLike, event: npt.ArrayLike) -> float:
@@ -105,6 +55,71 @@ def c_index(risk: npt.ArrayLike, time: npt.ArrayLike, event: npt.ArrayLike) -> f
     risks = as_matrix(risk, "risks")[:, 0]
     ordered = _comparable(*_as_follow_up(time, event, len(risks)))
     return float(_weighted_c_index(ordered, risks, [np.arange(len(risks))])[0])
+
+
+def c_index_of(target: npt.NDArray, risk: FloatArray, samples: list[IntArray]) -> FloatArray:
+    """Return `c_index` of each sample of rows, (samples,); NaN where no pair counts.
+
+    Args:
+        target: (n,) of `FOLLOW_UP`.
+        risk: (n,) higher means earlier.
+        samples: rows of each sample, with repeats.
+    """
+    return _weighted_c_index(_comparable(target["time"], target["event"]), risk, samples)
+
+
+def check_follow_up(target: npt.NDArray) -> None:
+    """Raise `EvaluationError` unless the targets are of `FOLLOW_UP`."""
+    if target.dtype != FOLLOW_UP:
+        raise EvaluationError(
+            "Survival needs follow-up times with events.",
+            given=f"targets of type {target.dtype}",
+            next_step="Make them with casemix.evaluation.survival.follow_up.",
+        )
+
+
+def can_be_ordered(target: npt.NDArray) -> bool:
+    """Return whether any two records' events are known to come one after the other."""
+    return bool(_comparable(target["time"], target["event"]).any())
+
+
+def martingale_residuals(target: npt.NDArray) -> FloatArray:
+    """Return event minus cumulative hazard (Nelson-Aalen) at the end of follow-up, (n,).
+
+    A higher residual means an earlier event than most: any regression on these learns a risk.
+
+    Args:
+        target: (n,) of `FOLLOW_UP`.
+
+    Reference:
+        Therneau, Grambsch and Fleming, Biometrika 1990.
+    """
+    times, first = np.unique(target["time"], return_inverse=True)
+    events = np.bincount(first, weights=target["event"], minlength=len(times))
+    leaving = np.bincount(first, minlength=len(times))
+    at_risk = leaving[::-1].cumsum()[::-1]
+    hazard = np.cumsum(events / at_risk)
+    residuals: FloatArray = target["event"] - hazard[first]
+    return residuals
+
+
+def cox_risk(x: FloatArray, target: npt.NDArray, test: FloatArray, *, penalty: float) -> FloatArray:
+    """Return the log hazard (m,) that a ridge Cox model of training records gives others.
+
+    Args:
+        x: (n, d) features, NaN for missing: median-imputed, standardised on training.
+        target: (n,) of `FOLLOW_UP`.
+        test: (m, d) features of the others.
+        penalty: ridge penalty per training record, on standardised columns.
+
+    Raises:
+        EvaluationError: no convergence.
+    """
+    filled, test = _imputed(x, test)
+    scale = standardisation(filled)
+    effects = cox_ridge(scale(filled), target["time"], target["event"], penalty=penalty)
+    risk: FloatArray = scale(test) @ effects
+    return risk
 
 
 def cox_ridge(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import ks_2samp
 
 from casemix.errors import EvaluationError
 from casemix.evaluation.statistics import FloatArray
@@ -44,13 +43,13 @@ def marginal_similarity(real: pd.DataFrame, synthetic: pd.DataFrame) -> Columnwi
     Raises:
         EvaluationError: the frames' columns differ, or one has no rows.
     """
-    synthetic = _aligned(real, synthetic)
+    synthetic = aligned(real, synthetic)
     parts = {
         str(name): 1.0
         - (
             _numeric_distance(real[name], synthetic[name])
-            if _is_numeric(real[name])
-            else _total_variation(real[name], synthetic[name])
+            if is_numeric(real[name])
+            else total_variation(real[name], synthetic[name])
         )
         for name in real.columns
     }
@@ -66,9 +65,9 @@ def dependence_similarity(real: pd.DataFrame, synthetic: pd.DataFrame) -> Column
     Raises:
         EvaluationError: the frames' columns differ, one has no rows, or no pair is defined.
     """
-    synthetic = _aligned(real, synthetic)
+    synthetic = aligned(real, synthetic)
     incomplete = [name for name in real.columns if 0.02 < real[name].isna().mean() < 0.98]
-    levels = {n: _levels(real[n]) for n in real.columns if not _is_numeric(real[n])}
+    levels = {n: _levels(real[n]) for n in real.columns if not is_numeric(real[n])}
     wanted = _associations(real, levels, incomplete)
     found = _associations(synthetic, levels, incomplete).fillna(0.0)
     names = [str(name) for name in wanted.columns]
@@ -95,7 +94,7 @@ def associations(frame: pd.DataFrame) -> pd.DataFrame:
     with 2 to 98 % missing add an indicator ``"<name> missing"``. All on pairwise complete rows.
     """
     incomplete = [name for name in frame.columns if 0.02 < frame[name].isna().mean() < 0.98]
-    levels = {n: _levels(frame[n]) for n in frame.columns if not _is_numeric(frame[n])}
+    levels = {n: _levels(frame[n]) for n in frame.columns if not is_numeric(frame[n])}
     return _associations(frame, levels, incomplete)
 
 
@@ -109,19 +108,22 @@ def encode_columns(
     Returns:
         real (n, d), synthetic (m, d), categorical (d,).
     """
-    synthetic = _aligned(real, synthetic)
-    categorical = np.array([not _is_numeric(real[name]) for name in real.columns])
+    synthetic = aligned(real, synthetic)
+    categorical = np.array([not is_numeric(real[name]) for name in real.columns])
     columns = []
     for name, is_code in zip(real.columns, categorical, strict=True):
         pair = pd.concat([real[name], synthetic[name]], ignore_index=True)
-        numbers = _codes(pair, _levels(real[name])) if is_code else _numbers(pair)
-        columns.append(numbers)
+        columns.append(_codes(pair, _levels(real[name])) if is_code else numbers(pair))
     both = np.stack(columns, axis=1)
     return both[: len(real)], both[len(real) :], categorical
 
 
-def _aligned(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
-    """Return synthetic with real's column order, after checking both."""
+def aligned(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
+    """Return synthetic with real's column order, after checking both.
+
+    Raises:
+        EvaluationError: the frames' columns differ, or one has fewer than 2 rows.
+    """
     if set(real.columns) != set(synthetic.columns) or real.shape[1] == 0:
         raise EvaluationError(
             "The real and the synthetic table must have the same columns.",
@@ -137,11 +139,13 @@ def _aligned(real: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
     return synthetic[list(real.columns)]
 
 
-def _is_numeric(column: pd.Series) -> bool:
+def is_numeric(column: pd.Series) -> bool:
+    """Return whether a column holds numbers; booleans are levels."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
-def _numbers(column: pd.Series) -> FloatArray:
+def numbers(column: pd.Series) -> FloatArray:
+    """Return a numeric column as floats, (n,), NaN where missing."""
     return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
 
 
@@ -158,56 +162,75 @@ def _codes(column: pd.Series, levels: list[str]) -> FloatArray:
 
 
 def _numeric_distance(real: pd.Series, synthetic: pd.Series) -> float:
-    first, second = _numbers(real), _numbers(synthetic)
+    first, second = numbers(real), numbers(synthetic)
     seen = [arm[~np.isnan(arm)] for arm in (first, second)]
     missing = [1 - len(kept) / len(arm) for kept, arm in zip(seen, (first, second), strict=True)]
     gap = abs(missing[0] - missing[1])
     if not len(seen[0]) or not len(seen[1]):
         return gap
-    with np.errstate(divide="ignore"):  # in the p-value of one record, which is not used
-        distance = ks_2samp(seen[0], seen[1], method="asymp").statistic
-    return float(gap + (1 - max(missing)) * distance)
+    return float(gap + (1 - max(missing)) * ks_distance(seen[0], seen[1]))
 
 
-def _total_variation(real: pd.Series, synthetic: pd.Series) -> float:
-    shares = [
-        arm.astype(str).where(arm.notna(), _MISSING).value_counts(normalize=True)
-        for arm in (real, synthetic)
+def ks_distance(first: FloatArray, second: FloatArray) -> float:
+    """Return the Kolmogorov-Smirnov distance of two samples without missing values, in [0, 1].
+
+    Without the p-value of scipy's test it takes a tenth of the time.
+    """
+    places = np.concatenate([first, second])
+    below = [
+        np.searchsorted(np.sort(arm), places, side="right") / len(arm) for arm in (first, second)
     ]
-    return float(shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2)
+    return float(np.abs(below[0] - below[1]).max())
+
+
+def total_variation(real: pd.Series, synthetic: pd.Series) -> float:
+    """Return the total variation distance of two columns of levels, missing a level, in [0, 1]."""
+    cells = pd.concat([real, synthetic], ignore_index=True)
+    codes = pd.factorize(cells.astype(str).mask(cells.isna(), _MISSING))[0]
+    first, second = codes[: len(real)], codes[len(real) :]
+    count = int(codes.max()) + 1
+    shares = [np.bincount(arm, minlength=count) / len(arm) for arm in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 
 def _associations(
     frame: pd.DataFrame, levels: Mapping[str, list[str]], incomplete: list[str]
 ) -> pd.DataFrame:
     numeric: dict[str, FloatArray] = {
-        str(n): _numbers(frame[n]) for n in frame.columns if n not in levels
+        str(n): numbers(frame[n]) for n in frame.columns if n not in levels
     }
     for name in incomplete:
         numeric[f"{name} missing"] = frame[name].isna().to_numpy().astype(np.float64)
-    coded = {str(n): _codes(frame[n], known) for n, known in levels.items()}
     table = pd.DataFrame(numeric, index=frame.index)
-    names = [*table.columns, *coded]
-    matrix = pd.DataFrame(np.nan, index=names, columns=names)
-    if len(table.columns):
-        matrix.loc[table.columns, table.columns] = table.corr(method="spearman", min_periods=5)
-    for name, codes in coded.items():
-        ratios = _correlation_ratios(table, codes)
-        matrix.loc[name, table.columns] = matrix.loc[table.columns, name] = ratios
-        for other, other_codes in coded.items():
-            matrix.loc[name, other] = _cramers_v(codes, other_codes)
-    return matrix
+    width = len(table.columns)
+    matrix = np.full((width + len(levels),) * 2, np.nan)
+    if width:
+        matrix[:width, :width] = table.corr(method="spearman", min_periods=5)
+    ranks = table.rank()
+    members = [_members(_codes(frame[n], known), len(known)) for n, known in levels.items()]
+    for i, member in enumerate(members, start=width):
+        matrix[i, :width] = matrix[:width, i] = _correlation_ratios(table, ranks, member)
+        for j, other in enumerate(members[: i - width + 1], start=width):
+            matrix[i, j] = matrix[j, i] = _cramers_v(member.T @ other)
+    names = [*table.columns, *map(str, levels)]
+    return pd.DataFrame(matrix, index=names, columns=names)
 
 
-def _correlation_ratios(table: pd.DataFrame, codes: FloatArray) -> FloatArray:
-    """Return eta of each column's ranks given the codes, (columns,)."""
-    coded = ~np.isnan(codes)
-    ranks = table[coded].rank().to_numpy()  # (n, p), NaN kept
-    member = codes[coded][:, None] == np.unique(codes[coded])  # (n, levels)
+def _members(codes: FloatArray, levels: int) -> FloatArray:
+    """Return which row has which level, (n, levels + 1); a missing cell has none."""
+    return (codes[:, None] == np.arange(levels + 1)).astype(np.float64)
+
+
+def _correlation_ratios(table: pd.DataFrame, whole: pd.DataFrame, member: FloatArray) -> FloatArray:
+    """Return eta of each column's ranks given the levels, (columns,); ``whole``: of all rows."""
+    coded = member.any(axis=1)
+    within = whole if coded.all() else table[coded].rank()
+    ranks: FloatArray = np.asarray(within, dtype=np.float64)  # (n, p), NaN kept
+    inside = member[coded].T  # (levels, n)
     seen = ~np.isnan(ranks)
     centred = np.where(seen, ranks - (seen.sum(axis=0) + 1) / 2, 0.0)
-    counts = member.T.astype(float) @ seen  # (levels, p)
-    sums = member.T.astype(float) @ centred
+    counts = inside @ seen  # (levels, p)
+    sums = inside @ centred
     between = (sums**2 / np.maximum(counts, 1)).sum(axis=0)
     within_all = (centred**2).sum(axis=0)
     varies = (within_all > 0) & ((counts > 0).sum(axis=0) > 1)
@@ -216,13 +239,13 @@ def _correlation_ratios(table: pd.DataFrame, codes: FloatArray) -> FloatArray:
     return ratio
 
 
-def _cramers_v(first: FloatArray, second: FloatArray) -> float:
-    both = ~np.isnan(first) & ~np.isnan(second)
-    rows, columns = (np.unique(c[both], return_inverse=True)[1] for c in (first, second))
-    if not both.any() or rows.max() == 0 or columns.max() == 0:
+def _cramers_v(observed: FloatArray) -> float:
+    """Return Cramer's V of a contingency table; levels that do not occur do not count."""
+    rows, columns = observed.sum(axis=1), observed.sum(axis=0)
+    observed = observed[np.ix_(rows > 0, columns > 0)]
+    if min(observed.shape) < 2:
         return float("nan")
-    observed = np.zeros((rows.max() + 1, columns.max() + 1))
-    np.add.at(observed, (rows, columns), 1.0)
-    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / both.sum()
+    count = observed.sum()
+    expected = np.outer(rows[rows > 0], columns[columns > 0]) / count
     chi_square = ((observed - expected) ** 2 / expected).sum()
-    return float(np.sqrt(chi_square / (both.sum() * (min(observed.shape) - 1))))
+    return float(np.sqrt(chi_square / (count * (min(observed.shape) - 1))))

@@ -19,16 +19,25 @@ from sklearn.preprocessing import StandardScaler
 from casemix.errors import EvaluationError
 from casemix.evaluation.statistics import (
     FloatArray,
+    IntArray,
     as_matrix,
     auc,
     bootstrap_rows,
     percentile_interval,
 )
+from casemix.evaluation.survival import (
+    c_index_of,
+    can_be_ordered,
+    check_follow_up,
+    cox_risk,
+    martingale_residuals,
+)
 
-Measure = Literal["auroc", "r2", "spearman"]
+Measure = Literal["auroc", "r2", "spearman", "c_index"]
 Model = Literal["ridge", "trees"]
 _TREES_FROM = 300  # rows; below, or with fewer than 5 rows per column, a ridge model wins
 _REPEATS = 200  # bootstrap samples
+_COX_PENALTY = 0.05  # per training record, on standardised columns
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Utility:
         value: the measure; None where it is undefined.
         interval: bootstrap over test subjects, or None with the value.
         measure: "auroc" (macro one-against-rest beyond two classes), "r2", "spearman" or
-            "c_index".
+            "c_index" (Harrell).
         n: number of test records.
         note: why the value is None, or what the training data lacked; empty if all is well.
         draws: (repeats,) bootstrap values. The same test records and seed give the same samples,
@@ -48,7 +57,7 @@ class Utility:
 
     value: float | None
     interval: tuple[float, float] | None
-    measure: Measure | Literal["c_index"]
+    measure: Measure
     n: int
     note: str = ""
     draws: tuple[float, ...] = ()
@@ -76,43 +85,86 @@ def tstr(
 ) -> Utility:
     """Train on one cohort, test on real held-out records (TSTR; with real training data, TRTR).
 
-    The model is boosted trees, or a ridge model on standardised, median-imputed columns. Compare
+    The model is boosted trees, or a ridge model on standardised, median-imputed columns. For
+    follow-up times the ridge model is Cox's, and the trees learn martingale residuals. Compare
     only models of the same kind: left to `model_for`, those trained on equally many rows.
 
     Args:
         train_x: (n, d) features, NaN for missing.
-        train_y: (n,) class labels for "auroc", numbers otherwise.
+        train_y: (n,) class labels for "auroc", `survival.follow_up` targets for "c_index",
+            numbers otherwise.
         test_x: (m, d) real held-out features.
         test_y: (m,) their targets.
-        measure: "auroc" classifies; "r2" and "spearman" regress.
+        measure: "auroc" classifies; "r2" and "spearman" regress; "c_index" predicts survival.
         model: the kind of model; what `model_for` the training shape says if None.
         test_subjects: (m,) subject of each test row, for the interval; each its own if None.
         seed: seed of model and bootstrap.
 
     Returns:
-        The measure over the test rows. A class that is missing in training scores as chance. A
-        constant test target leaves it undefined.
+        The measure over the test rows; its interval resamples test subjects and leaves out what
+        another training set would change. A class that is missing in training scores as chance,
+        and so does survival without any event in training. A constant test target, or test
+        records that cannot be ordered in time, leave it undefined.
 
     Raises:
-        EvaluationError: wrong shapes, infinite features, or targets not finite in regression.
+        EvaluationError: wrong shapes, infinite features, targets not finite in regression, or
+            not of `survival.follow_up` for "c_index".
 
     Reference:
         Esteban et al., 2017 (1706.02633).
     """
     target = np.asarray(test_y)
-    if len(np.unique(target)) < 2:
-        return Utility(None, None, measure, len(target), note="the test target is constant")
+    if reason := unjudgeable(target, measure):
+        return Utility(None, None, measure, len(target), note=reason)
     reference, scores, note = predictions(
         train_x, train_y, test_x, test_y, measure=measure, model=model, seed=seed
     )
-    score_rows = SCORES[measure]
-    value = score_rows(reference, scores)
-    subjects = np.arange(len(target)) if test_subjects is None else test_subjects
-    draws = tuple(
-        score_rows(reference[rows], scores[rows])
-        for rows in bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
+    return judged(
+        reference, scores, measure=measure, test_subjects=test_subjects, note=note, seed=seed
     )
-    return Utility(value, percentile_interval(draws), measure, len(target), note, draws)
+
+
+def judged(
+    reference: npt.NDArray,
+    scores: FloatArray,
+    *,
+    measure: Measure,
+    test_subjects: npt.ArrayLike | None = None,
+    note: str = "",
+    seed: int,
+) -> Utility:
+    """Return how good predictions are, with an interval over test subjects; see `tstr`.
+
+    Args:
+        reference: (m,) test targets as `SCORES` takes them.
+        scores: predictions of them.
+        measure: how they are compared.
+        test_subjects: (m,) subject of each test row; each its own if None.
+        note: goes into the result.
+        seed: seed of the bootstrap.
+    """
+    subjects = np.arange(len(reference)) if test_subjects is None else test_subjects
+    samples = bootstrap_rows(subjects, seed=seed, repeats=_REPEATS)
+    draws = tuple(scores_of(measure, reference, scores, samples))
+    value = SCORES[measure](reference, scores)
+    return Utility(value, percentile_interval(draws), measure, len(reference), note, draws)
+
+
+def scores_of(
+    measure: Measure, reference: npt.NDArray, scores: FloatArray, samples: list[IntArray]
+) -> FloatArray:
+    """Return the measure of each sample of rows, (samples,)."""
+    if measure == "c_index":
+        return c_index_of(reference, scores, samples)
+    return np.array([SCORES[measure](reference[rows], scores[rows]) for rows in samples])
+
+
+def unjudgeable(target: npt.NDArray, measure: Measure) -> str:
+    """Return why no prediction of these test targets can be judged, or ``""``."""
+    if measure == "c_index":
+        check_follow_up(target)
+        return "" if can_be_ordered(target) else "no two test records can be ordered in time"
+    return "" if len(np.unique(target)) > 1 else "the test target is constant"
 
 
 def predictions(
@@ -130,7 +182,8 @@ def predictions(
     test = as_matrix(test_x, "test features", rows=1, nan=True)
     y, target = np.asarray(train_y), np.asarray(test_y)
     _check(x, y, test, target)
-    judge = _classify if measure == "auroc" else _regress
+    judges = {"auroc": _classify, "c_index": _survive}
+    judge = judges.get(measure, _regress)
     return judge(x, y, test, target, model or model_for(x.shape), seed=seed)
 
 
@@ -187,6 +240,18 @@ def _regress(
     predicted = _predict_numbers(x, numbers, test, kind, seed=seed)
     note = "" if np.ptp(predicted) > 0 else "the model predicts a constant"
     return as_matrix(target, "test target", rows=1)[:, 0], predicted, note
+
+
+def _survive(
+    x: FloatArray, y: npt.NDArray, test: FloatArray, target: npt.NDArray, kind: Model, *, seed: int
+) -> tuple[npt.NDArray, FloatArray, str]:
+    """Return the test targets (m,), risks (m,) and a note on training without events."""
+    check_follow_up(y)
+    if not y["event"].any():
+        return target, np.zeros(len(test)), "no training record has the event"
+    if kind == "ridge":
+        return target, cox_risk(x, y, test, penalty=_COX_PENALTY), ""
+    return target, _predict_numbers(x, martingale_residuals(y), test, kind, seed=seed), ""
 
 
 def on_scaled_columns(model: BaseEstimator) -> BaseEstimator:
@@ -263,9 +328,15 @@ def _spearman(target: npt.NDArray, predicted: FloatArray) -> float:
     return float(np.corrcoef(rankdata(target), rankdata(predicted))[0, 1])
 
 
-#: Measures of (m,) targets and predictions: class codes and (m, classes), or numbers and (m,).
+def _c_index(target: npt.NDArray, risk: FloatArray) -> float:
+    return float(c_index_of(target, risk, [np.arange(len(target))])[0])
+
+
+#: Measures of (m,) targets and predictions: class codes and (m, classes), numbers and (m,), or
+#: follow-up and risks (m,).
 SCORES: Mapping[Measure, Callable[[npt.NDArray, FloatArray], float]] = {
     "auroc": _macro_auc,
     "r2": _r2,
     "spearman": _spearman,
+    "c_index": _c_index,
 }

@@ -15,6 +15,7 @@ from casemix.core.linked import LinkedModel
 from casemix.core.progress import Progress
 from casemix.core.seeding import child
 from casemix.errors import RunError
+from casemix.evaluation.arms import Questions
 from casemix.recipes.catalogue import Request
 from casemix.recipes.judge import judge
 from casemix.recipes.real_parts import real_parts
@@ -66,7 +67,7 @@ def make_patients(
         holdout,
         synthetic,
         seed=child(request.seed, "evaluate"),
-        target=request.settings["target"],
+        questions=Questions(target=request.settings["target"]),
         chain=_about(chain),
         rules=request.settings["rules"],
     )

@@ -11,6 +11,7 @@ from typing import Any
 from casemix.core.cohort import Cohort
 from casemix.core.files import atomic_json, atomic_text, read_json
 from casemix.core.seeding import child
+from casemix.evaluation.arms import Questions
 from casemix.evaluation.rules.language import load_rules
 from casemix.recipes.run_folder import RunFolder
 
@@ -22,12 +23,10 @@ def judge(
     synthetic: Cohort,
     *,
     seed: int,
-    target: str = "",
+    questions: Questions | None = None,
     chain: Mapping[str, Any] | None = None,
-    links_only: bool = False,
     rules: str | Path = "",
     seeds: int = 1,
-    encoders: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``metrics.json``, ``report.html``, ``summary.md`` and ``patients.html``.
 
@@ -37,12 +36,10 @@ def judge(
         holdout: real subjects that it never saw.
         synthetic: the cohort under test.
         seed: seed of the evaluation.
-        target: see `casemix.evaluation.protocol.evaluate`.
+        questions: see `casemix.evaluation.protocol.evaluate`.
         chain: order, reads and which links were learnt from linked data, for the report.
-        links_only: measure linkage alone.
         rules: a file of clinical rules that are added to the shipped ones, or ``""``.
         seeds: evaluations at seeds of their own, whose scores are averaged.
-        encoders: see `casemix.evaluation.protocol.evaluate`.
     """
     stated = load_rules(Path(rules) if rules else None)
 
@@ -54,10 +51,8 @@ def judge(
             holdout,
             synthetic,
             seed=seed,
-            target=target,
-            links_only=links_only,
+            questions=questions,
             rules=stated,
-            encoders=encoders,
             workers=os.cpu_count() or 1,
             progress=folder.progress,
         )

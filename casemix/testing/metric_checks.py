@@ -159,6 +159,7 @@ def _arms(plugin: type[Evaluator], toy: Toy | None) -> tuple[EvalData, dict[str,
         embedder=plugin.embedder,
         target=levelled[0] if levelled else "",
         embedded=frozenset(samples.take(cuts[0]).subject_ids),
+        downstream=evaluator.downstream,
     )
     members = samples.take(cuts[1]), given.take(cuts[1])
     controls = {

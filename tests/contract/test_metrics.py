@@ -14,7 +14,7 @@ def phantom_notes(n, *, seed=0):
     """Notes with more variety than the toy ones, which are nearly all alike."""
     cohort = phantom_cohort(n, seed=seed)
     given = cohort.conditions("text")
-    return cohort["text"], given.pick(["sex", "group", "age"])
+    return cohort["text"], given.pick(["sex", "group", "age", "diabetes"])
 
 
 TOYS = {"text": phantom_notes}

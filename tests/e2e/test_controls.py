@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from casemix.evaluation.arms import Questions
 from casemix.evaluation.protocol import evaluate
 from casemix.recipes.phantom.cohort import phantom_cohort
 
@@ -14,7 +15,8 @@ def judged():
     parts = phantom_cohort(480, seed=5).split(
         {"train": 0.5, "holdout": 0.25, "fresh": 0.25}, seed=0
     )
-    return evaluate(parts["train"], parts["holdout"], parts["fresh"], seed=0, target="group")
+    arms = (parts["train"], parts["holdout"], parts["fresh"])
+    return evaluate(*arms, seed=0, questions=Questions(target="group"))
 
 
 def scores(judged):

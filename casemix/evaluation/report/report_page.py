@@ -15,6 +15,7 @@ from casemix.core.metric import Family
 from casemix.evaluation.report import contradictions, scores
 from casemix.evaluation.report.card import card
 from casemix.evaluation.report.columns import Column, columns, least_alike
+from casemix.evaluation.report.curves import augmentation_curve, validation_scatter
 from casemix.evaluation.report.disparities import disparities
 from casemix.evaluation.report.figures import link_matrix, marginal, score_bar
 from casemix.evaluation.report.labels import LABELS, share
@@ -39,6 +40,7 @@ class _Section:
     reference: Sequence[Record]
     synthetic: Sequence[Record]
     ranges: Ranges
+    curves: Sequence[tuple[str, Markup]]
 
     @property
     def copying_measured(self) -> bool:
@@ -82,11 +84,14 @@ def report_html(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> 
         "headline": scores.headline(groups),
         "verdicts": {k: scores.by_threshold(group) for k, group in groups.items() if group},
         "verdict_words": scores.VERDICTS,
+        "fitness_words": scores.FITNESS,
+        "uses": metrics.get("uses") or [],
         "size": _SIZE,
         "sections": _sections(metrics, real, synthetic),
         "pairs": pairs,
         "matrix": link_matrix(pairs) if pairs else None,
-        "link_columns": scores.measured_links(pairs),
+        "link_columns": scores.measured(scores.LINKS, pairs),
+        "evidence_columns": scores.measured(scores.LINK_EVIDENCE, pairs),
         "disparities": disparities(metrics),
         "rules": _rules(metrics),
         "contradictions": contradictions.section(metrics, synthetic),
@@ -122,9 +127,22 @@ def _sections(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> li
                 both[0],
                 both[1],
                 typical_ranges(charts(both)),
+                _curves(rows),
             )
         )
     return sections
+
+
+_CURVES = (
+    ("augmentation_gain", augmentation_curve, "Few real records, alone and with synthetic ones"),
+    ("validation_error", validation_scatter, "Models judged on synthetic and on real records"),
+)
+
+
+def _curves(rows: Sequence[ScoreRow]) -> list[tuple[str, Markup]]:
+    details = {row.name: row.score.get("details") or {} for row in rows}
+    drawn = [(words, draw(details.get(name, {}))) for name, draw, words in _CURVES]
+    return [(words, picture) for words, picture in drawn if picture is not None]
 
 
 def _of_modality(n_per_arm: Any, modality: str) -> Any:

@@ -80,20 +80,32 @@ class Pair:
         return self.score("link").get("n")
 
 
-#: The linkage scores that are shown of each pair, with their headings.
-LINKAGE: Mapping[str, str] = {
+#: What is shown first of each pair, with headings.
+LINKS: Mapping[str, str] = {
     "link": "Link",
     "patient_link": "Patient link",
     "shuffled:link": "Shuffled: link",
     "shuffled:patient_link": "Shuffled: patient link",
+}
+#: The measurements beside it; each has the real pairs' figure as its ceiling.
+LINK_EVIDENCE: Mapping[str, str] = {
     "critic_auc": "Critic AUC",
     "recall_at_5": "Recall at 5",
     "median_rank": "Median rank",
     "joint_excess": "Joint excess",
-    "utility_a_to_b": "A to B on real",
-    "utility_b_to_a": "B to A on real",
+    "utility_a_to_b": "First to second, R2 on real",
+    "utility_b_to_a": "Second to first, R2 on real",
     "context_recovery": "Context recovery",
     "hsic": "HSIC",
+}
+
+
+#: Outcomes of a use, in words.
+FITNESS: Mapping[str, str] = {
+    "pass": "fit",
+    "caution": "with caution",
+    "fail": "not fit",
+    "undefined": "not judged",
 }
 
 
@@ -149,9 +161,9 @@ def pairs(metrics: Mapping[str, Any]) -> list[Pair]:
     return [Pair(entry["a"], entry["b"], entry) for entry in entries]
 
 
-def measured_links(found: Sequence[Pair]) -> list[tuple[str, str]]:
-    """Return name and heading of the linkage scores that at least one pair has."""
-    return [(k, words) for k, words in LINKAGE.items() if any(pair.score(k) for pair in found)]
+def measured(wanted: Mapping[str, str], found: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Return name and heading of the wanted linkage scores that at least one pair has."""
+    return [(k, words) for k, words in wanted.items() if any(pair.score(k) for pair in found)]
 
 
 def modalities(metrics: Mapping[str, Any]) -> list[str]:

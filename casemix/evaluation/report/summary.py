@@ -46,7 +46,17 @@ def _verdicts(metrics: Mapping[str, Any]) -> list[str]:
         for outcome, group in groups.items()
         for verdict in group
     ]
-    parts = ["## Verdict", scores.headline(groups)]
+    uses = [
+        (
+            use["use"],
+            scores.FITNESS[use["outcome"]],
+            "; ".join(use["why"]) or use["remark"] or "all that it rests on holds",
+        )
+        for use in metrics.get("uses") or ()
+    ]
+    parts = ["## Verdict"]
+    parts += [_table(("Use", "Outcome", "Why"), uses)] if uses else []
+    parts.append(scores.headline(groups))
     return [*parts, _table(("Verdict", "Statement", "Value", "Threshold"), rows)] if rows else parts
 
 

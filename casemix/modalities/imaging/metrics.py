@@ -1,104 +1,41 @@
-"""What is measured on pictures beyond the shared metrics: spectrum, Frechet distance, copies."""
+"""What is measured on pictures beyond the shared metrics."""
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.spatial.distance import cdist
-
-from casemix.core.metric import EvalData, Family, Goal, Metric, Score, View
-from casemix.evaluation.fidelity import frechet_distance
-from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
-from casemix.modalities.imaging.data import Images
-
-_REPEATS = 60
-_BANDS = 12
-_SIDE = 16  # pixels of the reduced pictures that copies are looked for in
-
-
-def log_spectrum(images: Images) -> np.ndarray:
-    """Return the log10 power of each picture in rings of spatial frequency, (n, c * bands)."""
-    grey = images.pixels.astype(np.float64) / 255
-    h, w = grey.shape[2:]
-    power = np.abs(np.fft.fft2(grey - grey.mean(axis=(2, 3), keepdims=True))) ** 2 / (h * w)
-    radius = np.hypot(np.fft.fftfreq(h)[:, None], np.fft.fftfreq(w)[None])  # cycles per pixel
-    band = np.minimum((radius / 0.5 * _BANDS).astype(int), _BANDS - 1).ravel()
-    used = np.unique(band)
-    flat = power.reshape(*power.shape[:2], -1)
-    means = [flat[:, :, band == b].mean(axis=2) for b in used]
-    return np.log10(np.stack(means, axis=2) + 1e-6).reshape(len(grey), -1)
-
-
-def spectrum_distance(real: np.ndarray, synthetic: np.ndarray) -> float:
-    """Return the mean absolute difference of mean log10 spectra, in decades of power."""
-    return float(np.abs(real.mean(axis=0) - synthetic.mean(axis=0)).mean())
-
-
-def nearest_distances(images: Images, others: Images) -> np.ndarray:
-    """Return each picture's distance to the nearest of others, reduced and root-mean-square."""
-    mine, theirs = (_reduced(i) for i in (images, others))
-    return cdist(mine, theirs).min(axis=1) / np.sqrt(mine.shape[1])
-
-
-def _reduced(images: Images) -> np.ndarray:
-    grey = images.pixels.astype(np.float64) / 255
-    for axis in (2, 3):
-        size = grey.shape[axis]
-        starts = np.arange(min(_SIDE, size)) * size // min(_SIDE, size)
-        counts = np.diff(np.append(starts, size))
-        shape = [-1 if a == axis else 1 for a in range(4)]
-        grey = np.add.reduceat(grey, starts, axis=axis) / counts.reshape(shape)
-    return grey.reshape(len(grey), -1)
-
-
-def _spectrum(data: EvalData, seed: int) -> Score:
-    real, made = (log_spectrum(v.samples.payload) for v in (data.holdout, data.synthetic))
-    draws = [spectrum_distance(real[a], made[b]) for a, b in _resampled(data, seed)]
-    value = spectrum_distance(real, made)
-    return Score(value, percentile_interval(draws), _subjects(data))
-
-
-def _frechet(data: EvalData, seed: int) -> Score:
-    real, made = data.holdout.embedding, data.synthetic.embedding
-    draws = [frechet_distance(real[a], made[b]) for a, b in _resampled(data, seed)]
-    value = frechet_distance(real, made)
-    note = f"{data.embedder}, n = {len(real)} and {len(made)}"
-    return Score(value, percentile_interval(draws), _subjects(data), note=note)
-
-
-def _novelty(data: EvalData, seed: int) -> Score:
-    train = data.train.samples.payload
-    real, made = (
-        nearest_distances(v.samples.payload, train) for v in (data.holdout, data.synthetic)
-    )
-    draws = [_novelty_ratio(real[a], made[b]) for a, b in _resampled(data, seed)]
-    return Score(_novelty_ratio(real, made), percentile_interval(draws), _subjects(data))
-
-
-def _novelty_ratio(real: np.ndarray, made: np.ndarray) -> float:
-    usual = float(np.median(real))
-    return 1.0 if usual == 0 else min(float(np.median(made)) / usual, 1.0)
-
-
-def _resampled(data: EvalData, seed: int) -> zip[tuple[np.ndarray, np.ndarray]]:
-    def rows(view: View, seed: int) -> list[np.ndarray]:
-        return bootstrap_rows(view.samples.subject_ids, seed=seed, repeats=_REPEATS)
-
-    return zip(rows(data.holdout, seed), rows(data.synthetic, seed + 1), strict=True)
-
-
-def _subjects(data: EvalData) -> int:
-    return min(len(set(v.samples.subject_ids)) for v in (data.holdout, data.synthetic))
-
+from casemix.core.metric import Family, Goal, Metric
+from casemix.modalities.imaging.distance_scores import (
+    c2st_network,
+    frechet_network,
+    kernel_embedding,
+    kernel_network,
+    mmd_network,
+    one_nn_network,
+    support_network,
+)
+from casemix.modalities.imaging.label_scores import confidence_distance, label_faithfulness
+from casemix.modalities.imaging.mask_scores import mask_dice
+from casemix.modalities.imaging.picture_scores import frechet, novelty, spectrum
+from casemix.modalities.imaging.segmentation_utility import SEGMENTATION_UTILITY
+from casemix.modalities.imaging.similarity_scores import (
+    paired_psnr,
+    paired_ssim,
+    similarity_difference,
+)
 
 _IMAGING = frozenset({"imaging"})
+_ENDLESS = float("inf")
+_NETWORK = (
+    "in the features of a small network trained on the real training part, or of the encoder that "
+    "the user names; one picture per subject"
+)
 
 METRICS: tuple[Metric, ...] = (
     Metric(
         "spectrum_distance",
         Family.FIDELITY,
         Goal.MINIMISE,
-        (0, float("inf")),
-        _spectrum,
+        (0, _ENDLESS),
+        spectrum,
         description="Mean absolute difference of the radially averaged log10 power spectra, in "
         "decades: blur and missing texture show here.",
         modalities=_IMAGING,
@@ -107,10 +44,154 @@ METRICS: tuple[Metric, ...] = (
         "frechet_distance",
         Family.FIDELITY,
         Goal.MINIMISE,
-        (0, float("inf")),
-        _frechet,
+        (0, _ENDLESS),
+        frechet,
         description="Frechet distance in the named embedding; depends on n, so compare it only "
         "with its ceiling and floor.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "kernel_distance",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (-_ENDLESS, _ENDLESS),
+        kernel_embedding,
+        description="Unbiased squared MMD with a cubic polynomial kernel in the named embedding "
+        "(KID, Binkowski 2018), one picture per subject; 0 is ideal at any n. Copies pass.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "frechet_distance_network",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, _ENDLESS),
+        frechet_network,
+        description=f"Frechet distance (Heusel 2017) {_NETWORK}. It falls with n: compare it only "
+        "with its ceiling and floor. Copies pass.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "kernel_distance_network",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (-_ENDLESS, _ENDLESS),
+        kernel_network,
+        description=f"Unbiased squared MMD with a cubic polynomial kernel (KID, Binkowski 2018) "
+        f"{_NETWORK}; 0 is ideal at any n. Copies pass.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "mmd_network",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (-1, 2),
+        mmd_network,
+        description=f"Unbiased squared MMD with RBF kernels (kMMD, Gretton 2012) {_NETWORK}; 0 is "
+        "ideal. It saturates for arms that lie far apart.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "one_nn_accuracy_network",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, 1),
+        one_nn_network,
+        description=f"Leave-one-out accuracy of the nearest neighbour (Xu 2018) {_NETWORK}; 0.5 is "
+        "ideal, below it hints at copies.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "c2st_auc_network",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, 1),
+        c2st_network,
+        description=f"AUC of a ridge-logistic classifier two-sample test (Lopez-Paz 2017) "
+        f"{_NETWORK}; 0.5 is ideal. Differences that no mean of a feature shows pass.",
+        modalities=_IMAGING,
+    ),
+    *(
+        Metric(
+            f"{part}_network",
+            Family.DIVERSITY if part in ("recall", "coverage") else Family.FIDELITY,
+            Goal.MAXIMISE,
+            (0, _ENDLESS) if part == "density" else (0, 1),
+            support_network(part),
+            # As in the shared battery: only coverage cannot be fooled by either control.
+            control="marginals" if part == "coverage" else "",
+            description=f"k-nearest-neighbour {part} (Kynkaanniemi 2019; Naeem 2020), k = 5, "
+            f"{_NETWORK}. It depends on n: compare it with its ceiling. Copies pass.",
+            modalities=_IMAGING,
+        )
+        for part in ("precision", "recall", "density", "coverage")
+    ),
+    Metric(
+        "ms_ssim_difference",
+        Family.DIVERSITY,
+        Goal.MINIMISE,
+        (0, 1),
+        similarity_difference,
+        description="Difference of the mean multi-scale structural similarity (Wang 2003) of "
+        "random pairs of different subjects, synthetic against held-out; 0 is ideal. Mode collapse "
+        "makes pairs alike, noise makes them unlike; blur and noise can cancel.",
+        modalities=_IMAGING,
+        fewest=16,
+    ),
+    Metric(
+        "paired_ssim",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (-1, 1),
+        paired_ssim,
+        control="",
+        description="Mean structural similarity (Wang 2004) of synthetic pictures and the held-out "
+        "ones that they redo (same sample id, or same subject and mask); 1 is ideal. Only for "
+        "reconstruction and translation; smooth pictures score well.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "paired_psnr",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (0, 100),
+        paired_psnr,
+        control="",
+        description="Mean peak signal-to-noise ratio, in dB, of the pairs of paired_ssim. A small "
+        "shift of the whole picture costs much, blur little.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "confidence_distance",
+        Family.FIDELITY,
+        Goal.MINIMISE,
+        (0, _ENDLESS),
+        confidence_distance,
+        description="How sure a classifier of a context field, fitted on real training pictures, "
+        "is of synthetic ones (feature confidence): mean over the levels of the Wasserstein "
+        "distance of their log-odds to those of held-out pictures; 0 is ideal. Sure of a wrong "
+        "label counts as sure.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "label_faithfulness",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (0, 1),
+        label_faithfulness,
+        description="Balanced accuracy with which the same classifier finds the stated label in "
+        "synthetic pictures. That of real ones is ideal: above it, labels are copied or "
+        "caricatured, and the note says so.",
+        modalities=_IMAGING,
+    ),
+    Metric(
+        "mask_dice",
+        Family.FIDELITY,
+        Goal.MAXIMISE,
+        (0, 1),
+        mask_dice,
+        description="Mean Dice (1945) over structures of the given masks and those that a U-Net "
+        "trained on real pairs sees in the pictures. That of real pairs is ideal; smooth pictures "
+        "that caricature their masks, and copies, can lie above it.",
         modalities=_IMAGING,
     ),
     Metric(
@@ -118,11 +199,12 @@ METRICS: tuple[Metric, ...] = (
         Family.PRIVACY,
         Goal.MAXIMISE,
         (0, 1),
-        _novelty,
+        novelty,
         control="copy_training",
         ceiling="holdout",
         description="Median distance to the nearest training picture over that of held-out real "
         "pictures, at most 1; 0 = copies.",
         modalities=_IMAGING,
     ),
+    SEGMENTATION_UTILITY,
 )

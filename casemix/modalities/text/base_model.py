@@ -30,7 +30,7 @@ SMALL = "small"
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' own bars and notices off the screen; afterwards all is as it was."""
     shown, fetching = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
     with warnings.catch_warnings():
@@ -56,7 +56,7 @@ def pretrained(base: str) -> tuple[Any, Any]:
         FitError: there is no such model, it has no safetensors weights, or no fast tokenizer.
     """
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(base, use_fast=True, trust_remote_code=False)
             model = AutoModelForCausalLM.from_pretrained(
                 base, use_safetensors=True, trust_remote_code=False
@@ -80,7 +80,7 @@ def with_adapter(model: Any, *, rank: int, alpha: int) -> Any:
     settings = LoraConfig(
         r=rank, lora_alpha=alpha, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    with _quiet():
+    with quiet():
         return get_peft_model(model, settings)
 
 
@@ -97,7 +97,7 @@ def adapted(base: str, folder: Path) -> tuple[Any, Any]:
             f"The model is an adapter of '{base}', which cannot be loaded.",
             next_step="Put the base model back where it was. " + str(error),
         ) from error
-    with _quiet():
+    with quiet():
         return PeftModel.from_pretrained(model, folder, use_safetensors=True), tokenizer
 
 
@@ -140,12 +140,12 @@ def build_small_base(
 
 def save_base(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model and its tokenizer in the hub's layout, weights as safetensors."""
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
 
 def save_adapter(model: Any, folder: Path) -> None:
     """Write the adapter of a model in peft's layout, weights as safetensors."""
-    with _quiet():
+    with quiet():
         model.save_pretrained(folder)

@@ -59,7 +59,7 @@ class SeriesEmbedder:
         scale = np.where(variance > 1e-12, np.sqrt(variance), 1.0)
         gaps = bool((~seen).any())
         inputs = _inputs(series, location, scale, gaps)
-        rocket = _fitted_rocket(inputs, seed)
+        rocket = fitted_rocket(inputs, seed)
         features = _features(rocket, inputs, series)
         centre, axes = _principal(features, rocket_width=features.shape[1] - _width(series))
         return cls(location, scale, gaps, rocket, centre, axes)
@@ -120,7 +120,8 @@ def _inputs(series: Series, location: np.ndarray, scale: np.ndarray, gaps: bool)
     return torch.from_numpy(np.ascontiguousarray(standard.transpose(0, 2, 1), dtype=np.float32))
 
 
-def _fitted_rocket(inputs: torch.Tensor, seed: int) -> MiniRocketFeatures:
+def fitted_rocket(inputs: torch.Tensor, seed: int) -> MiniRocketFeatures:
+    """Return MiniRocket features with biases taken from series, (n, c, t)."""
     with _numpy_state_kept(), torch.inference_mode():
         rocket = MiniRocketFeatures(
             inputs.shape[1], inputs.shape[2], _FEATURES, _DILATIONS, random_state=seed % 2**32

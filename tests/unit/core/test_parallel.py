@@ -36,7 +36,7 @@ class Bar:
     def update(self, task, *, advance, note):
         self.done[task] += advance
 
-    def stop_task(self, task):
+    def remove_task(self, task):
         pass
 
 

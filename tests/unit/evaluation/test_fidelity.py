@@ -122,6 +122,16 @@ def test_frechet_distance_equals_the_matrix_root_form():
     assert frechet_distance(x, y) == pytest.approx(wanted)
 
 
+def test_frechet_distance_equals_the_bures_wasserstein_distance_of_pot():
+    import ot
+
+    x, y = cloud(90, 2) @ np.diag([1, 2, 3, 4]), cloud(70, 3, 0.5)
+    wanted = ot.gaussian.bures_wasserstein_distance(
+        x.mean(0), y.mean(0), np.cov(x.T), np.cov(y.T)
+    )
+    assert frechet_distance(x, y) == pytest.approx(float(wanted) ** 2)
+
+
 def test_frechet_distance_of_a_pure_shift_is_its_square():
     x = cloud(20, 0, d=50)  # fewer rows than columns
     assert frechet_distance(x, x + 2.0) == pytest.approx(4.0 * 50)

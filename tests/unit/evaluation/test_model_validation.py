@@ -123,7 +123,7 @@ def test_a_constant_target_leaves_nothing_to_compare():
     made = Labelled(ward(50, 1).x, np.full(50, "ill"))
     found = model_validation(ward(50, 0), made, ward(50, 2), seed=0)
     assert found.agreement is None
-    assert found.note == "the synthetic target is constant"
+    assert found.note == "synthetic records: the test target is constant"
 
 
 def test_arrays_that_do_not_fit_and_constant_training_are_errors():

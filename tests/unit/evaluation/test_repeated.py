@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from casemix.errors import EvaluationError
+from casemix.evaluation.arms import Questions
 from casemix.evaluation.protocol import evaluate
 from casemix.evaluation.repeated import averaged
 from casemix.recipes.phantom.cohort import phantom_cohort
+
+LINKS = Questions(links_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +19,7 @@ def results():
     some = replace(whole, samples={m: whole[m] for m in ("tabular", "timeseries")})
     parts = some.split({"train": 0.5, "holdout": 0.25, "fresh": 0.25}, seed=0)
     return [
-        evaluate(parts["train"], parts["holdout"], parts["fresh"], seed=s, links_only=True)
+        evaluate(parts["train"], parts["holdout"], parts["fresh"], seed=s, questions=LINKS)
         for s in (0, 1, 2)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -9,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from casemix.core import artifact
+from casemix.core.downstream import Downstream
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Schema
 from casemix.core.metric import Metric
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
+from casemix.modalities.imaging.downstream import DOWNSTREAM
 from casemix.modalities.imaging.embed import NAME, Embedder
 from casemix.modalities.imaging.findings import findings, findings_schema
 from casemix.modalities.imaging.metrics import METRICS
@@ -59,6 +62,11 @@ class Standard(Evaluator):
     def metrics(self) -> tuple[Metric, ...]:
         """What is measured on pictures beyond the shared metrics."""
         return METRICS
+
+    @property
+    def downstream(self) -> Mapping[str, Downstream]:
+        """Models that users would train on pictures, by name."""
+        return DOWNSTREAM
 
     def save(self, folder: Path) -> None:
         """Write the fitted evaluator; atomic."""

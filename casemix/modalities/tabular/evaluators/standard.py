@@ -11,10 +11,12 @@ import pandas as pd
 from casemix.core import artifact
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Schema
+from casemix.core.metric import Metric
 from casemix.core.samples import Samples
 from casemix.errors import FitError
 from casemix.modalities.tabular.embed import Embedder
 from casemix.modalities.tabular.findings import findings, findings_schema
+from casemix.modalities.tabular.metrics import METRICS
 
 _NAME = "tabular/standard"
 
@@ -45,6 +47,11 @@ class Standard(Evaluator):
     def embed(self, samples: Samples) -> np.ndarray:
         """Return float32 vectors, (n, d), d <= 16."""
         return self._fitted().embed(samples.payload.frame)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Trends, impossible and incomplete rows, rare levels, events."""
+        return METRICS
 
     def save(self, folder: Path) -> None:
         """Write the fitted embedder."""

@@ -11,10 +11,13 @@ import pandas as pd
 from casemix.core import artifact
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Schema
+from casemix.core.metric import Metric
 from casemix.core.samples import Samples
 from casemix.errors import FitError
 from casemix.modalities.text.embed import NoteEmbedder
 from casemix.modalities.text.findings import NoteFindings
+from casemix.modalities.text.metrics import METRICS
+from casemix.modalities.text.statements import NoteStatements
 
 NAME = "text/standard"
 
@@ -27,10 +30,12 @@ class Standard(Evaluator):
 
     def __init__(self) -> None:
         self._found: NoteFindings | None = None
+        self._stated: NoteStatements | None = None
         self._embedder: NoteEmbedder | None = None
 
     def fit(self, train: Samples, *, seed: int) -> Self:
-        """Learn vocabulary, axes, recurring numbers and sections."""
+        """Learn vocabulary, axes, recurring numbers and sections, and what notes state."""
+        self._stated = NoteStatements.fit(train.payload.texts)
         self._found = NoteFindings.fit(train.payload.texts)
         self._embedder = NoteEmbedder.fit(train.payload.texts, seed=seed)
         return self
@@ -49,12 +54,24 @@ class Standard(Evaluator):
         """Return float32 (n, k)."""
         return self._learnt()[1].embed(samples.payload.texts)
 
+    def statements(self, samples: Samples) -> pd.DataFrame:
+        """Return asserted findings, sides, units and the order of dates; see `NoteStatements`."""
+        self._learnt()
+        assert self._stated is not None
+        return self._stated.of(samples.payload.texts).set_axis(samples.index.index, axis=0)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """See `Evaluator.metrics`."""
+        return METRICS
+
     def save(self, folder: Path) -> None:
         """Write vocabulary, axes and findings."""
         found, embedder = self._learnt()
         with artifact.writing(folder, NAME) as draft:
             embedder.write(draft)
             draft.json("findings", found.to_json())
+            draft.json("statements", self._stated.to_json() if self._stated else {})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -62,6 +79,7 @@ class Standard(Evaluator):
         saved = artifact.reading(folder, NAME)
         made = cls()
         made._found = NoteFindings.from_json(saved.json("findings"))
+        made._stated = NoteStatements.from_json(saved.json("statements"))
         made._embedder = NoteEmbedder.read(saved)
         return made
 

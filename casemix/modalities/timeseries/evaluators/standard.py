@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from casemix.core import artifact
+from casemix.core.downstream import Downstream
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Field, Schema
 from casemix.core.metric import Metric
@@ -16,6 +18,7 @@ from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
 from casemix.modalities.timeseries import findings
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.downstream import DOWNSTREAM
 from casemix.modalities.timeseries.embed import NAME, SeriesEmbedder
 from casemix.modalities.timeseries.metrics import METRICS
 
@@ -62,6 +65,11 @@ class Standard(Evaluator):
     def metrics(self) -> tuple[Metric, ...]:
         """See `Evaluator.metrics`."""
         return METRICS
+
+    @property
+    def downstream(self) -> Mapping[str, Downstream]:
+        """See `Evaluator.downstream`."""
+        return DOWNSTREAM
 
     def save(self, folder: Path) -> None:
         """See `Evaluator.save`."""

@@ -156,6 +156,30 @@ _SCORES = {
     "utility": score(1.9, family="utility", interval=[0.85, 2.4]),
     "membership_auc": score(0.51, family="privacy", ceiling=0.5, floor=0.98, note=IMAGE),
     "mmd": score(None, note="No pair is defined.", ceiling=None),
+    "augmentation_gain": score(
+        0.04,
+        family="utility",
+        measure=IMAGE,
+        curve=[
+            {
+                "share": 0.1 * k,
+                "records": 10 * k,
+                "real": {"value": 0.5 + 0.1 * k, "interval": [0.4 + 0.1 * k, 0.6 + 0.1 * k]},
+                "augmented": {"value": 0.6 + 0.1 * k, "interval": [0.55 + 0.1 * k, float("nan")]},
+            }
+            for k in (1, 2, 3)
+        ],
+    ),
+    "validation_error": score(
+        0.03,
+        family="utility",
+        measure=SCRIPT,
+        models={
+            SCRIPT: {"synthetic": 0.7, "real": 0.8},
+            CLOSING: {"synthetic": 0.5, "real": 0.5},
+            IMAGE: {"synthetic": None, "real": 0.5},
+        },
+    ),
 }
 _METRICS = {
     "format": 1,
@@ -260,6 +284,11 @@ _METRICS = {
     },
     "chain": {"order": ["imaging", "text"], "reads": {"text": ["imaging"]}, "linked": {}},
     "facts": {"stated": 120, "right": score(0.99)},
+    "uses": [
+        {"use": "Training models", "outcome": "fail", "why": [f"text {SCRIPT}"], "remark": ""},
+        {"use": "Showing it", "outcome": "caution", "why": [], "remark": IMAGE},
+        {"use": "Teaching", "outcome": "pass", "why": [], "remark": ""},
+    ],
     "verdicts": [
         {
             "name": "imaging: hard to tell",

@@ -97,6 +97,21 @@ def test_subgroups_rules_and_contradictions_are_shown(html):
     assert "s-1 breaks age" in words
 
 
+def test_the_verdict_says_use_by_use_what_the_cohort_is_fit_for(html):
+    table = html.split('<table class="uses stack">')[1].split("</table>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row).strip() for row in table.split("<tr>")[2:]]
+    assert [row.split()[0] for row in rows] == ["Training", "Showing", "Teaching"]
+    assert "not fit" in rows[0]
+    assert "with caution" in rows[1]
+    assert "all that it rests on holds" in rows[2]
+
+
+def test_curves_of_uses_are_drawn_with_what_is_defined(html):
+    assert html.count('class="made-line"') == 2  # imaging and text
+    assert html.count('class="diagonal-line"') == 2
+    assert "0.800 on real, 0.700 on synthetic" in text(html)
+
+
 def test_never_called_anonymous(html):
     assert "anonym" not in html.lower()
 

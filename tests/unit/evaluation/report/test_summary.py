@@ -19,7 +19,7 @@ def test_scores_and_links_are_in_tables():
 def test_every_table_row_has_as_many_cells_as_its_head():
     summary = markdown_summary(hostile.metrics()).replace("\\|", "")
     tables = [part for part in summary.split("\n\n") if part.startswith("|")]
-    assert len(tables) == 4
+    assert len(tables) == 5
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
 

@@ -15,8 +15,8 @@ from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig
 from casemix.errors import FitError
 from casemix.modalities.timeseries.data import Series
+from casemix.modalities.timeseries.dependence import autocorrelation, gaps
 from casemix.modalities.timeseries.generators import autoregressive, copy_training, flow, marginals
-from casemix.modalities.timeseries.metrics import autocorrelation, gaps
 from casemix.modalities.timeseries.toy import CONDITIONS, toy
 
 METHODS = ("autoregressive", "flow")
