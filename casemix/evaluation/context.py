@@ -144,6 +144,12 @@ def derangement(allowed: npt.NDArray[np.bool_], *, seed: int) -> IntArray:
     n = len(allowed)
     if n < 2:
         raise EvaluationError("Nobody to exchange.", given=f"{n} subjects", allowed="at least 2")
-    cost = np.random.default_rng(seed).random((n, n)) + 10.0 * n * ~allowed
+    rng = np.random.default_rng(seed)
+    if np.count_nonzero(allowed) - np.count_nonzero(np.diag(allowed)) == n * (n - 1):
+        while True:  # about e tries: much cheaper than an assignment
+            order = rng.permutation(n)
+            if (order != np.arange(n)).all():
+                return np.asarray(order, dtype=np.int64)
+    cost = rng.random((n, n)) + 10.0 * n * ~allowed
     np.fill_diagonal(cost, 1e3 * n * n)
     return np.asarray(linear_sum_assignment(cost)[1], dtype=np.int64)

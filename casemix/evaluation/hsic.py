@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
@@ -26,11 +28,22 @@ def hsic(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     Reference:
         Song et al., Feature selection via dependence maximization, JMLR 2012, equation 5.
     """
+    return hsic_and_null(first, second, [])[0]
+
+
+def hsic_and_null(
+    first: npt.ArrayLike, second: npt.ArrayLike, orders: Sequence[npt.NDArray[np.int64]]
+) -> tuple[float, list[float]]:
+    """Return `hsic`, and its values where the second view's rows are taken in these orders."""
     a, b = as_matrix(first, "the first view", rows=4), as_matrix(second, "the second view", rows=4)
     check_paired(a, b)
     left, right = _hollow_kernel(a), _hollow_kernel(b)
     scale = _unbiased_hsic(left, left) * _unbiased_hsic(right, right)
-    return _unbiased_hsic(left, right) / float(np.sqrt(scale)) if scale > 0 else 0.0
+    if scale <= 0:
+        return 0.0, [0.0] * len(orders)
+    moved = (right[np.ix_(order, order)] for order in orders)
+    value, *null = (_unbiased_hsic(left, k) / float(np.sqrt(scale)) for k in (right, *moved))
+    return value, null
 
 
 def _hollow_kernel(values: FloatArray) -> FloatArray:

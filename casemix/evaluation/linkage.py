@@ -35,7 +35,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import hypergeom
 
 from casemix.errors import EvaluationError
 from casemix.evaluation.context import (
@@ -61,20 +60,20 @@ __all__ = [
     "Critic",
     "Link",
     "Pairs",
-    "Retrieval",
     "context_neighbours",
     "context_recovery",
     "fit_critic",
     "hsic",
     "link",
+    "link_reference",
     "link_score",
     "matched_auc",
     "measure_arm",
     "patient_link",
+    "patient_reference",
     "permute_all",
     "permute_within",
     "residualise",
-    "retrieval",
 ]
 
 _FLOORS = 8  # permutations averaged for an arm's floor
@@ -140,23 +139,6 @@ class Link:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Retrieval:
-    """How well one view finds its partner among a gallery.
-
-    Attributes:
-        recall: share of subjects whose partner is among the first k; chance is k / gallery.
-        median_rank: median expected rank of the partner; chance is (gallery + 1) / 2.
-        k: length of the list.
-        gallery: candidates per query, the partner included.
-    """
-
-    recall: float
-    median_rank: float
-    k: int
-    gallery: int
-
-
 def link(train: Pairs, holdout: Pairs, synthetic: Pairs, *, seed: int, repeats: int = 200) -> Link:
     """Return how strongly two views are tied, labels and other context included.
 
@@ -171,13 +153,7 @@ def link(train: Pairs, holdout: Pairs, synthetic: Pairs, *, seed: int, repeats: 
         EvaluationError: too few subjects (30 to train, 20 per arm), rows that do not pair, or
             values not finite.
     """
-    critic = fit_critic(train.first, train.second, seed=seed)
-    arms = []
-    for number, pairs in enumerate((synthetic, holdout)):
-        scores = critic.scores(*_views(pairs))
-        others = ~np.eye(len(scores), dtype=bool)
-        arms.append(measure_arm(scores, others, seed=seed + number, repeats=repeats))
-    return link_score(*arms)
+    return link_reference(train, holdout, seed=seed, repeats=repeats).judge(synthetic)
 
 
 def patient_link(
@@ -188,13 +164,55 @@ def patient_link(
     Arguments and errors as for `link`; ``context`` is needed throughout. See the module's
     docstring for the estimator.
     """
+    return patient_reference(train, holdout, seed=seed, repeats=repeats).judge(synthetic)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What real subjects show of a link; any number of synthetic arms is held against it.
+
+    Attributes:
+        critic: fitted to real training subjects.
+        real: the arm of held-out subjects.
+        beyond_context: whether views are residuals given the context.
+        seed: seed of permutations and bootstrap.
+        repeats: bootstrap samples.
+    """
+
+    critic: Critic
+    real: Arm
+    beyond_context: bool
+    seed: int
+    repeats: int
+
+    def judge(self, synthetic: Pairs) -> Link:
+        """Return the link of synthetic subjects."""
+        arm = _arm(self.critic, synthetic, self.beyond_context, self.seed, self.repeats)
+        return link_score(arm, self.real)
+
+
+def link_reference(train: Pairs, holdout: Pairs, *, seed: int, repeats: int = 200) -> Reference:
+    """Return what `link` holds synthetic subjects against; arguments and errors as there."""
+    critic = fit_critic(train.first, train.second, seed=seed)
+    real = _arm(critic, holdout, False, seed + 1, repeats)
+    return Reference(critic, real, beyond_context=False, seed=seed, repeats=repeats)
+
+
+def patient_reference(train: Pairs, holdout: Pairs, *, seed: int, repeats: int = 200) -> Reference:
+    """Return what `patient_link` holds synthetic subjects against; see there."""
     critic = fit_critic(*_residual_views(train), seed=seed)
-    arms = []
-    for number, pairs in enumerate((synthetic, holdout)):
+    real = _arm(critic, holdout, True, seed + 1, repeats)
+    return Reference(critic, real, beyond_context=True, seed=seed, repeats=repeats)
+
+
+def _arm(critic: Critic, pairs: Pairs, beyond_context: bool, seed: int, repeats: int) -> Arm:
+    if beyond_context:
         near = context_neighbours(_context(pairs), groups=pairs.groups)
         scores = critic.scores(*_residual_views(pairs))
-        arms.append(measure_arm(scores, near, seed=seed + number, repeats=repeats))
-    return link_score(*arms)
+        return measure_arm(scores, near, seed=seed, repeats=repeats)
+    scores = critic.scores(*_views(pairs))
+    others = ~np.eye(len(scores), dtype=bool)
+    return measure_arm(scores, others, seed=seed, repeats=repeats)
 
 
 def measure_arm(
@@ -269,38 +287,6 @@ def matched_auc(
     weights = np.vstack([np.ones(n), bootstrap_weights(n, seed=seed, repeats=repeats)])
     values = _weighted_auc(scores, allowed, weights)
     return Estimate(float(values[0]), percentile_interval(values[1:]), n)
-
-
-def retrieval(scores: FloatArray, *, k: int = 5, gallery: int = 50, seed: int) -> Retrieval:
-    """Return recall@k and the median rank of the partner at a fixed gallery size.
-
-    Averages exactly over all galleries that hold the partner and ``gallery - 1`` other subjects,
-    so that cohorts of different size compare. Ties are broken at random.
-
-    Args:
-        scores: (n, n) from `Critic.scores`; row i looks for column i.
-        k: length of the list, below ``gallery``.
-        gallery: candidates per query.
-        seed: seed of the tie breaks.
-
-    Raises:
-        EvaluationError: fewer subjects than the gallery holds, or k not in 1..gallery.
-    """
-    n = len(scores)
-    if not 1 <= k <= gallery <= n:
-        raise EvaluationError(
-            "The gallery does not fit the cohort.",
-            given=f"k {k}, gallery {gallery}, {n} subjects",
-            allowed="1 <= k <= gallery <= subjects",
-            next_step="Take a smaller gallery.",
-        )
-    own = np.diag(scores)[:, None]
-    tied = (scores == own).sum(axis=1) - 1
-    better = (scores > own).sum(axis=1) + np.random.default_rng(seed).integers(tied + 1)
-    # Of the n - 1 others, `better` outrank the partner; gallery - 1 of them are drawn.
-    found = hypergeom.cdf(k - 1, n - 1, better, gallery - 1)
-    ranks = 1 + better * (gallery - 1) / (n - 1)
-    return Retrieval(float(found.mean()), float(np.median(ranks)), k, gallery)
 
 
 def context_recovery(

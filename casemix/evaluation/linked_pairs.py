@@ -20,8 +20,10 @@ from casemix.core.progress import Progress
 from casemix.errors import EvaluationError
 from casemix.evaluation import linkage
 from casemix.evaluation.critic import Critic
+from casemix.evaluation.hsic import hsic_and_null
 from casemix.evaluation.joint_excess import joint_excess
 from casemix.evaluation.linkage import Pairs
+from casemix.evaluation.retrieval import retrieval
 from casemix.evaluation.statistics import permutation_p_value
 from casemix.evaluation.translation import translation
 
@@ -172,8 +174,8 @@ def _judge(trio: Mapping[str, Pairs], *, beyond_context: bool, seed: int) -> dic
     shuffled = replace(
         synthetic, second=synthetic.second[linkage.permute_all(len(synthetic.second), seed=seed)]
     )
-    critic = linkage.fit_critic(train.first, train.second, seed=seed)
-    found = linkage.link(train, holdout, synthetic, seed=seed)
+    whole = linkage.link_reference(train, holdout, seed=seed)
+    critic, found = whole.critic, whole.judge(synthetic)
     scores = {
         "link": _link(found),
         "critic_auc": Score(
@@ -183,15 +185,16 @@ def _judge(trio: Mapping[str, Pairs], *, beyond_context: bool, seed: int) -> dic
             ceiling=found.ceiling.value,
             floor=found.floor[0],
         ),
-        "shuffled:link": _link(linkage.link(train, holdout, shuffled, seed=seed)),
+        "shuffled:link": _link(whole.judge(shuffled)),
         **_retrieval(critic, holdout, synthetic, seed),
         **_translations(critic, trio["train"], holdout, synthetic, shuffled, seed),
         "joint_excess": _joint_excess(critic, holdout, synthetic, shuffled, seed),
         "hsic": _hsic(holdout, synthetic, seed),
     }
     if beyond_context:
+        beyond = linkage.patient_reference(train, holdout, seed=seed)
         for name, arm in (("patient_link", synthetic), ("shuffled:patient_link", shuffled)):
-            scores[name] = _link(linkage.patient_link(train, holdout, arm, seed=seed))
+            scores[name] = _link(beyond.judge(arm))
     return scores
 
 
@@ -237,7 +240,7 @@ def _link(found: linkage.Link) -> Score:
 def _retrieval(critic: Critic, holdout: Pairs, synthetic: Pairs, seed: int) -> dict[str, Score]:
     gallery = min(_GALLERY, len(holdout.first))
     made, real = (
-        linkage.retrieval(critic.scores(p.first, p.second), gallery=gallery, seed=seed)
+        retrieval(critic.scores(p.first, p.second), gallery=gallery, seed=seed)
         for p in (synthetic, holdout)
     )
     n, note = len(synthetic.first), f"gallery of {gallery}"
@@ -298,8 +301,7 @@ def _turned(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
 
 def _hsic(holdout: Pairs, synthetic: Pairs, seed: int) -> Score:
     moved = [linkage.permute_all(len(synthetic.first), seed=seed + k) for k in range(20)]
-    value = linkage.hsic(synthetic.first, synthetic.second)
-    null = [linkage.hsic(synthetic.first, synthetic.second[p]) for p in moved]
+    value, null = hsic_and_null(synthetic.first, synthetic.second, moved)
     details = {"p_value": permutation_p_value(value, null)}
     real = linkage.hsic(holdout.first, holdout.second)
     floor = float(np.mean(null))

@@ -14,7 +14,8 @@ def phantom_notes(n, *, seed=0):
     """Notes with more variety than the toy ones, which are nearly all alike."""
     cohort = phantom_cohort(n, seed=seed)
     given = cohort.conditions("text")
-    return cohort["text"], given.pick(["sex", "group", "age", "diabetes"])
+    names = ["sex", "group", "age", "diabetes", "smoker", "hypertension"]
+    return cohort["text"], given.pick(names)
 
 
 TOYS = {"text": phantom_notes}

@@ -126,9 +126,7 @@ def test_frechet_distance_equals_the_bures_wasserstein_distance_of_pot():
     import ot
 
     x, y = cloud(90, 2) @ np.diag([1, 2, 3, 4]), cloud(70, 3, 0.5)
-    wanted = ot.gaussian.bures_wasserstein_distance(
-        x.mean(0), y.mean(0), np.cov(x.T), np.cov(y.T)
-    )
+    wanted = ot.gaussian.bures_wasserstein_distance(x.mean(0), y.mean(0), np.cov(x.T), np.cov(y.T))
     assert frechet_distance(x, y) == pytest.approx(float(wanted) ** 2)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from casemix.errors import EvaluationError
 from casemix.evaluation import linkage as lk
+from casemix.evaluation.retrieval import retrieval
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_matched_auc_interval_covers_the_truth():
 def test_retrieval_at_full_gallery_counts_ranks():
     scores = np.random.default_rng(0).normal(size=(40, 40)) + 2 * np.eye(40)
     ranks = (scores > np.diag(scores)[:, None]).sum(axis=1) + 1
-    found = lk.retrieval(scores, k=5, gallery=40, seed=0)
+    found = retrieval(scores, k=5, gallery=40, seed=0)
     assert found.recall == pytest.approx((ranks <= 5).mean())
     assert found.median_rank == pytest.approx(np.median(ranks))
 
@@ -148,19 +149,19 @@ def test_retrieval_in_a_smaller_gallery_equals_drawing_galleries():
         for _ in range(400):
             drawn = rng.choice(others, size=9, replace=False)
             hits.append((scores[i, drawn] > scores[i, i]).sum() < 3)
-    found = lk.retrieval(scores, k=3, gallery=10, seed=0).recall
+    found = retrieval(scores, k=3, gallery=10, seed=0).recall
     assert found == pytest.approx(np.mean(hits), abs=0.02)
 
 
 def test_retrieval_without_opinion_is_chance():
-    found = lk.retrieval(np.zeros((400, 400)), k=5, gallery=50, seed=0)
+    found = retrieval(np.zeros((400, 400)), k=5, gallery=50, seed=0)
     assert found.recall == pytest.approx(0.1, abs=0.03)
     assert found.median_rank == pytest.approx(25.5, abs=3)
 
 
 def test_retrieval_beyond_the_cohort_is_an_error():
     with pytest.raises(EvaluationError, match="smaller gallery"):
-        lk.retrieval(np.zeros((20, 20)), gallery=50, seed=0)
+        retrieval(np.zeros((20, 20)), gallery=50, seed=0)
 
 
 def test_context_recovery_reads_the_group_and_fails_when_contexts_are_exchanged(train, holdout):
