@@ -29,7 +29,7 @@ from casemix.core.fields import LEVELLED, Schema
 from casemix.core.metric import View
 from casemix.core.parallel import run_all
 from casemix.core.progress import Progress
-from casemix.errors import EvaluationError
+from casemix.errors import EvaluationError, did_you_mean
 from casemix.evaluation.arms import (
     Arms,
     Questions,
@@ -93,10 +93,12 @@ def evaluate(
         )
     progress = progress or Progress()
     _check_encoders(asked.encoders, shared)
-    works = [_Look(trio.only(m), m, asked, seeding.child(seed, m)) for m in shared]
+    sole = len(shared) == 1
+    works = [_Look(trio.only(m), m, asked, sole, seeding.child(seed, m)) for m in shared]
     # Idle threads of one pool slow the others down: one each, here and in the processes.
     with threadpool_limits(1):
         looks = dict(zip(shared, run_all(works, workers=workers, progress=progress), strict=True))
+        _check_target(asked.target, train.schema, looks)
         views = {m: look.views for m, look in looks.items()}
         judged = {m: look.scores for m, look in looks.items() if look.scores}
         pairs = judge_links(
@@ -134,6 +136,7 @@ class _Look:
     trio: Trio
     modality: str
     questions: Questions
+    sole: bool
     seed: int
 
     def __call__(self, progress: Progress) -> _Looked:
@@ -141,12 +144,27 @@ class _Look:
         with progress.step(f"looking at {self.modality}", 1):
             embedded = half_of_train(self.trio, self.modality, self.seed)
             evaluator = fitted_evaluator(self.trio, self.modality, embedded, self.seed)
+            asked = self._asked(evaluator.findings_schema)
             views = views_of(self.trio, self.modality, evaluator, self.seed)
         scores: dict[str, Any] = {}
-        if not self.questions.links_only:
-            arms = Arms.build(self.trio, evaluator, embedded, views, self.questions, self.seed)
+        if not asked.links_only:
+            arms = Arms.build(self.trio, evaluator, embedded, views, asked, self.seed)
             scores = arms.judge(progress)
         return _Looked(views, evaluator.findings_schema, scores)
+
+    def _asked(self, findings: Schema) -> Questions:
+        """Return the questions with a target that is a finding of this modality by its full name.
+
+        Raises:
+            EvaluationError: a target that can only be this modality's, and is not.
+        """
+        target, context = self.questions.target, self.trio.train.schema
+        full = f"{self.modality}.{target}"
+        if full in findings and target not in context:
+            return replace(self.questions, target=full)
+        if self.sole and target and target not in context and target not in findings:
+            raise _unknown(target, [*context.names, *findings.names])
+        return self.questions
 
 
 @dataclass(frozen=True)
@@ -201,6 +219,22 @@ def _check(trio: Trio) -> None:
                 given=cohort.schema.names,
                 allowed=trio.train.schema.names,
             )
+
+
+def _check_target(target: str, context: Schema, looks: Mapping[str, _Looked]) -> None:
+    names = [*context.names, *(name for look in looks.values() for name in look.schema.names)]
+    own = {f"{m}.{target}" for m in looks}
+    if target and target not in names and own.isdisjoint(names):
+        raise _unknown(target, names)
+
+
+def _unknown(target: str, names: Sequence[str]) -> EvaluationError:
+    return EvaluationError(
+        f"There is no field '{target}' to predict.",
+        given=target,
+        allowed=names,
+        next_step=did_you_mean(target, names),
+    )
 
 
 def _check_encoders(encoders: Mapping[str, str], shared: Sequence[str]) -> None:

@@ -16,7 +16,9 @@ from casemix.evaluation.targets import has_target, labelled, measure_of
 from casemix.evaluation.utility import model_for, tstr
 
 _MANY = 400  # records from which one subset per size of an augmentation curve is enough
-_NO_TARGET = Score(None, note="There is no field to predict in these records.")
+_NO_TARGET = Score(
+    None, note="There is no field to predict in these records; name one with --target."
+)
 
 
 def trained_on_synthetic(data: EvalData, seed: int) -> Score:

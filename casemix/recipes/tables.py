@@ -53,6 +53,12 @@ def read_cohorts(
     if not files:
         return Read(found)
     for path in files.values():
+        if not path.exists():
+            raise RunError(
+                f"There is nothing at {path}.",
+                allowed=f"a cohort folder, {', '.join(sorted(FORMATS))}",
+                next_step="Give the path of a cohort folder or of a table.",
+            )
         if path.suffix not in FORMATS or not path.is_file():
             raise RunError(
                 f"{path} is not a cohort folder and not a table.",
