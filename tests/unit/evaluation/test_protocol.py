@@ -26,7 +26,7 @@ def test_a_column_of_the_table_may_be_the_target_by_its_bare_name(arms):
 
 
 def test_an_unknown_target_is_an_error_that_names_the_nearest(arms):
-    with pytest.raises(EvaluationError, match="no field 'grup' to predict.*group"):
+    with pytest.raises(EvaluationError, match=r"no field 'grup' to predict.*group"):
         evaluate(*arms, seed=0, questions=Questions(target="grup"))
 
 
