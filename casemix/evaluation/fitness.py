@@ -34,7 +34,8 @@ class Use:
 
 
 USES: tuple[Use, ...] = (
-    Use("Building and testing software, teaching", (About.RULES,), (About.CONTRADICTIONS,)),
+    Use("Building and testing software", (About.RULES,)),
+    Use("Teaching and demonstrations", (About.RULES,), (About.CONTRADICTIONS,)),
     Use(
         "Developing methods that join modalities",
         (About.LINK, About.LIKENESS),

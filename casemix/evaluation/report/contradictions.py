@@ -31,13 +31,16 @@ class Section:
     """What the section shows.
 
     Args:
-        rows: per agreement its words, strength, and the rates in reference and synthetic.
+        rows: per agreement that somebody breaks its words, strength, and the rates in reference
+            and synthetic; most broken by synthetic patients first.
+        kept: the words of those that nobody breaks.
         patients: the share of patients who break any, in reference and synthetic.
         worst: the synthetic patients who break most.
         ranges: of the charts among their records.
     """
 
     rows: Sequence[tuple[str, str, str, str]]
+    kept: Sequence[str]
     patients: tuple[str, str]
     worst: Sequence[Contradicting]
     ranges: Ranges
@@ -48,16 +51,19 @@ def section(metrics: Mapping[str, Any], synthetic: Cohort) -> Section | None:
     found = metrics.get("contradictions") or {}
     if not found.get("agreements"):
         return None
+    agreements = sorted(found["agreements"], key=lambda a: -(a["synthetic"]["rate"] or 0.0))
+    broken = [a for a in agreements if any(a[arm]["rate"] for arm in ("holdout", "synthetic"))]
     rows = [
         (a["words"], number(a["strength"], 2), _rate(a["holdout"]), _rate(a["synthetic"]))
-        for a in found["agreements"]
+        for a in broken
     ]
+    kept = [a["words"] for a in agreements if a not in broken]
     patients = tuple(_rate(found["patients"][arm]) for arm in ("holdout", "synthetic"))
     known = set(synthetic.subjects.index)
     worst = [_patient(w, synthetic) for w in found["worst"] if w["subject_id"] in known]
     worst = worst[:_MOST_SHOWN]
     ranges = typical_ranges(charts([w.records for w in worst]))
-    return Section(rows, (patients[0], patients[1]), worst, ranges)
+    return Section(rows, kept, (patients[0], patients[1]), worst, ranges)
 
 
 def _rate(arm: Mapping[str, Any]) -> str:

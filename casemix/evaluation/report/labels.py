@@ -21,7 +21,10 @@ _ACRONYMS = {
     "fpr": "FPR",
     "hsic": "HSIC",
     "mmd": "MMD",
+    "ms": "MS",
     "nn": "NN",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
     "tpr": "TPR",
 }
 

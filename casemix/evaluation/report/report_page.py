@@ -37,6 +37,7 @@ class _Section:
     embedder: str
     n: Any
     families: Sequence[tuple[str, Sequence[tuple[ScoreRow, Markup | None]]]]
+    undefined: Sequence[ScoreRow]
     reference: Sequence[Record]
     synthetic: Sequence[Record]
     ranges: Ranges
@@ -114,9 +115,10 @@ def _sections(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> li
     for name in names:
         both = [gallery.get(name, []) for gallery in shown]
         rows = scores.score_rows(metrics, name)
+        told = [row for row in rows if row.score.get("value") is not None]
         families = [
             (family, [(row, score_bar(row.score)) for row in group])
-            for family, group in scores.by_family(rows)
+            for family, group in scores.by_family(told)
         ]
         sections.append(
             _Section(
@@ -124,6 +126,7 @@ def _sections(metrics: Mapping[str, Any], real: Cohort, synthetic: Cohort) -> li
                 (protocol.get("embedders") or {}).get(name, ""),
                 _of_modality(protocol.get("n_per_arm"), name),
                 families,
+                [row for row in rows if row.score.get("value") is None],
                 both[0],
                 both[1],
                 typical_ranges(charts(both)),
