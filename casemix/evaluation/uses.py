@@ -41,7 +41,8 @@ def trained_on_synthetic(data: EvalData, seed: int) -> Score:
     )
     model = model_for(np.asarray(train.x).shape)
     details = {"measure": found.measure, "target": data.target, "event": data.event, "model": model}
-    return Score(found.value, found.interval, found.n, note=found.note, details=details)
+    note = "; ".join(filter(None, (found.note, data.embedder)))
+    return Score(found.value, found.interval, found.n, note=note, details=details)
 
 
 def augmentation_gain(data: EvalData, seed: int) -> Score:
@@ -99,7 +100,8 @@ def validation_error(data: EvalData, seed: int) -> Score:
         "models": models,
     }
     error = agreement.error
-    return Score(error.value, error.interval, found.n, note=found.note, details=details)
+    note = "; ".join(filter(None, (found.note, data.embedder)))
+    return Score(error.value, error.interval, found.n, note=note, details=details)
 
 
 def _estimate(found: Estimate) -> Mapping[str, Any]:

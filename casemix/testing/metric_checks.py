@@ -90,6 +90,20 @@ def stays_within_its_bounds(case: MetricCase) -> None:
             assert score.interval[0] <= score.interval[1]
 
 
+def names_its_extractor(case: MetricCase) -> None:
+    """A score that depends on the embedding says whose embedding it is."""
+    score = case.score(case.fresh)
+    moved = case.score(
+        replace(
+            case.fresh,
+            holdout=_blurred(case.fresh.holdout, 0),
+            synthetic=_blurred(case.fresh.synthetic, 1),
+        )
+    )
+    if score.value is not None and score.value != moved.value:
+        assert case.fresh.embedder in score.note, score.note
+
+
 def does_not_mind_the_order(case: MetricCase) -> None:
     """Permuting the rows of an arm changes nothing."""
     order = np.random.default_rng(0).permutation(len(case.fresh.synthetic))
@@ -133,6 +147,7 @@ def refuses_too_few_subjects(case: MetricCase) -> None:
 METRIC_CHECKS: tuple[Callable[[MetricCase], None], ...] = (
     is_described,
     stays_within_its_bounds,
+    names_its_extractor,
     does_not_mind_the_order,
     fails_its_control_step_by_step,
     refuses_too_few_subjects,
@@ -181,6 +196,12 @@ def _made(name: str, samples: Samples, given: Conditions) -> Samples:
     fitted = plugin().fit(samples, asked, seed=0)
     made: Samples = fitted.generate(Conditions(rows, asked.schema), seed=1)
     return made
+
+
+def _blurred(view: View, seed: int) -> View:
+    """Return a view whose embedding holds noise besides."""
+    noise = np.random.default_rng(seed).normal(size=view.embedding.shape)
+    return replace(view, embedding=view.embedding + noise.astype(view.embedding.dtype))
 
 
 def _mixed(case: MetricCase, share: float) -> EvalData:

@@ -47,4 +47,4 @@ def test_the_example_package_is_found_and_meets_the_contract(installed):
     )
     assert run.returncode == 0, run.stderr
     assert "14 checks" in run.stdout
-    assert "5 checks of a metric" in run.stdout
+    assert "6 checks of a metric" in run.stdout

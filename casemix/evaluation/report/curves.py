@@ -59,7 +59,9 @@ def augmentation_curve(details: Mapping[str, Any]) -> Markup | None:
     places = [axes.x(float(i)) for i in range(len(points))]
     marks = axes.frame("real training records", str(details.get("measure", "")))
     for i, point in enumerate(points):
-        marks.append(svg.text("tick", places[i], _SIZE[1] - 20, number(round(point["records"])), "middle"))
+        marks.append(
+            svg.text("tick", places[i], _SIZE[1] - 20, number(round(point["records"])), "middle")
+        )
     for arm, css in (("augmented", "made"), ("real", "reference")):
         heights = [axes.y(p[arm]["value"]) for p in points]
         for x, point in zip(places, points, strict=True):
