@@ -83,8 +83,6 @@ def evaluate(
     check(train, rules, seed=seed)  # mistakes come to light before the long work
     asked = questions or Questions()
     asked = replace(asked, target=asked.target or default_target(train))
-    if asked.event:
-        check_survival(train.schema, asked.target, asked.event)
     shared = [m for m in train.modalities if m in holdout.modalities and m in synthetic.modalities]
     if not shared:
         raise EvaluationError(
@@ -98,7 +96,8 @@ def evaluate(
     # Idle threads of one pool slow the others down: one each, here and in the processes.
     with threadpool_limits(1):
         looks = dict(zip(shared, run_all(works, workers=workers, progress=progress), strict=True))
-        _check_target(asked.target, train.schema, looks)
+        for name in filter(None, (asked.target, asked.event)):
+            _check_field(name, train.schema, looks)
         views = {m: look.views for m, look in looks.items()}
         judged = {m: look.scores for m, look in looks.items() if look.scores}
         pairs = judge_links(
@@ -153,18 +152,26 @@ class _Look:
         return _Looked(views, evaluator.findings_schema, scores)
 
     def _asked(self, findings: Schema) -> Questions:
-        """Return the questions with a target that is a finding of this modality by its full name.
+        """Return the questions with fields that are findings of this modality by their full names.
 
         Raises:
-            EvaluationError: a target that can only be this modality's, and is not.
+            EvaluationError: a field that can only be this modality's, and is not; a follow-up time
+                or an event of another kind.
         """
-        target, context = self.questions.target, self.trio.train.schema
-        full = f"{self.modality}.{target}"
-        if full in findings and target not in context:
-            return replace(self.questions, target=full)
-        if self.sole and target and target not in context and target not in findings:
-            raise _unknown(target, [*context.names, *findings.names])
-        return self.questions
+        asked, known = self.questions, {f.name: f for f in (*self.trio.train.schema, *findings)}
+
+        def full(name: str) -> str:
+            own = f"{self.modality}.{name}"
+            return own if name not in known and own in known else name
+
+        asked = replace(asked, target=full(asked.target), event=full(asked.event))
+        named = [name for name in (asked.target, asked.event) if name]
+        for name in named:
+            if self.sole and name not in known:
+                raise _unknown(name, list(known))
+        if asked.event and all(name in known for name in named):
+            check_survival(Schema(tuple(known.values())), asked.target, asked.event)
+        return asked
 
 
 @dataclass(frozen=True)
@@ -221,19 +228,19 @@ def _check(trio: Trio) -> None:
             )
 
 
-def _check_target(target: str, context: Schema, looks: Mapping[str, _Looked]) -> None:
-    names = [*context.names, *(name for look in looks.values() for name in look.schema.names)]
-    own = {f"{m}.{target}" for m in looks}
-    if target and target not in names and own.isdisjoint(names):
-        raise _unknown(target, names)
+def _check_field(name: str, context: Schema, looks: Mapping[str, _Looked]) -> None:
+    names = [*context.names, *(n for look in looks.values() for n in look.schema.names)]
+    own = {f"{m}.{name}" for m in looks}
+    if name not in names and own.isdisjoint(names):
+        raise _unknown(name, names)
 
 
-def _unknown(target: str, names: Sequence[str]) -> EvaluationError:
+def _unknown(name: str, names: Sequence[str]) -> EvaluationError:
     return EvaluationError(
-        f"There is no field '{target}' to predict.",
-        given=target,
+        f"There is no field '{name}' to predict.",
+        given=name,
         allowed=names,
-        next_step=did_you_mean(target, names),
+        next_step=did_you_mean(name, names),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import entropy, norm
 
 from casemix.core import seeding
+from casemix.core.fields import LEVELLED, Schema
 from casemix.core.metric import EvalData, Goal, Metric
 from casemix.errors import EvaluationError
 from casemix.evaluation.diversity import neighbourhoods
@@ -27,6 +28,7 @@ from casemix.evaluation.statistics import as_subjects, auc
 from casemix.evaluation.targets import features, has_target, known, labelled, measure_of
 from casemix.evaluation.utility import SCORES, predictions
 
+_MOST_FIELDS, _MOST_LEVELS = 6, 8  # of findings that make groups
 _DRAWS = 200  # that stand for a score's interval
 
 #: Groups of each field -> the score by group.
@@ -59,13 +61,31 @@ def judge_subgroups(data: EvalData, *, seed: int) -> dict[str, dict[str, Any]]:
 
 
 def _groups(data: EvalData, *views: str) -> dict[str, npt.NDArray]:
-    """Return field -> group of each record of these views, one after the other."""
-    parts = [
-        subgroups(getattr(data, view).context, data.context_schema, data.train.context)
-        for view in views
-    ]
+    """Return field -> group of each record of these views, one after the other.
+
+    Groups are those of the recorded context; of the levelled findings where there is none, as in
+    plain tables.
+    """
+    if len(data.context_schema):
+        schema, frames = data.context_schema, [getattr(data, v).context for v in views]
+        parts = [subgroups(frame, schema, data.train.context) for frame in frames]
+    else:
+        schema = _most_varied(data)
+        frames = [getattr(data, v).findings for v in views]
+        parts = [subgroups(frame, schema, data.train.findings) for frame in frames]
     shared = [field for field in parts[0] if all(field in part for part in parts)]
     return {field: np.concatenate([part[field] for part in parts]) for field in shared}
+
+
+def _most_varied(data: EvalData) -> Schema:
+    """Return the levelled findings of few levels that vary most, at most 6."""
+    shares = {
+        f.name: data.train.findings[f.name].value_counts(normalize=True).to_numpy()
+        for f in data.findings_schema
+        if f.kind in LEVELLED
+    }
+    spread = {k: float(entropy(p)) for k, p in shares.items() if 1 < len(p) <= _MOST_LEVELS}
+    return data.findings_schema.pick(sorted(spread, key=lambda k: -spread[k])[:_MOST_FIELDS])
 
 
 def _by(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from casemix.core import registry
+from casemix.core.fields import Schema
 from casemix.core.metric import EvalData
 from casemix.evaluation.battery import metrics_of
 from casemix.evaluation.subgroup_scores import every_metric_by_subgroup, judge_subgroups
@@ -65,3 +66,10 @@ def test_a_group_that_the_cohort_lacks_is_undefined_not_zero(data):
     found = every_metric_by_subgroup(lame, metrics, seed=0)["group"]["mmd"]
     assert found["groups"]["b"]["value"] is None
     assert found["disparity"] is None
+
+
+def test_a_plain_table_has_the_groups_of_its_columns(data):
+    plain = replace(data, context_schema=Schema(()))
+    found = judge_subgroups(plain, seed=0)
+    assert set(found) == {"tabular.stage", "tabular.ward", "tabular.treated"}
+    assert set(found["tabular.treated"]["coverage"]["groups"]) == {"no", "yes"}
