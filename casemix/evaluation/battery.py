@@ -16,10 +16,11 @@ from casemix.evaluation import diversity, fidelity, privacy, tables
 from casemix.evaluation.centred_interval import centred_interval
 from casemix.evaluation.fidelity import TwoSample
 from casemix.evaluation.payload_models import payload_utility
-from casemix.evaluation.statistics import bootstrap_rows
+from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
 from casemix.evaluation.targets import features
 from casemix.evaluation.uses import augmentation_gain, trained_on_synthetic, validation_error
 
+_NEIGHBOUR = 5  # whose distance is the radius of a record's ball
 _REPEATS = 60  # bootstrap samples where each one recomputes a table of columns
 
 
@@ -91,15 +92,28 @@ def _mmd(data: EvalData, seed: int) -> Score:
 def _support(part: str) -> Callable[[EvalData, int], Score]:
     def compute(data: EvalData, seed: int) -> Score:
         real, made = data.holdout.embedding, data.synthetic.embedding
-        overlap = diversity.support_overlap(real, made)
-        return Score(float(getattr(overlap, part)), None, _n(data), note=data.embedder)
+        found = diversity.neighbourhoods(real, made, k=_NEIGHBOUR)
+        of_record, averaged = {
+            "precision": (found.near_real, data.synthetic),
+            "recall": (found.near_synthetic, data.holdout),
+            "density": (found.crowd / _NEIGHBOUR, data.synthetic),
+            "coverage": (found.covered, data.holdout),
+        }[part]
+        draws = [of_record[rows].mean() for rows in bootstrap_rows(_subjects(averaged), seed=seed)]
+        interval = percentile_interval(draws)
+        return Score(float(of_record.mean()), interval, _n(data), note=data.embedder)
 
     return compute
 
 
 def _nearest_record(data: EvalData, seed: int) -> Score:
     found = privacy.nearest_record(
-        data.train.embedding, data.holdout.embedding, data.synthetic.embedding, seed=seed
+        data.train.embedding,
+        data.holdout.embedding,
+        data.synthetic.embedding,
+        holdout_subjects=_subjects(data.holdout),
+        synthetic_subjects=_subjects(data.synthetic),
+        seed=seed,
     )
     ratio = found.ratio if math.isfinite(found.ratio) else None
     details = {
@@ -107,7 +121,8 @@ def _nearest_record(data: EvalData, seed: int) -> Score:
         "closer_to_train_interval": list(found.closer_to_train.interval),
         "exact_copies": found.exact_copies,
     }
-    return Score(ratio, None, _n(data), note=data.embedder, details=details)
+    interval = found.interval if ratio is not None else None
+    return Score(ratio, interval, _n(data), note=data.embedder, details=details)
 
 
 def _membership(data: EvalData, seed: int) -> Score:
@@ -115,6 +130,7 @@ def _membership(data: EvalData, seed: int) -> Score:
         data.members.embedding,
         data.holdout.embedding,
         data.synthetic.embedding,
+        train_subjects=_subjects(data.members),
         holdout_subjects=_subjects(data.holdout),
         seed=seed,
     )
@@ -189,7 +205,8 @@ SHARED: tuple[Metric, ...] = (
             # The others can be fooled: wide columns reach every real record, and averaged
             # pictures lie in the midst of them.
             control="marginals" if name == "coverage" else "",
-            description=f"k-nearest-neighbour {name} (Kynkaanniemi 2019; Naeem 2020), k = 5.",
+            description=f"k-nearest-neighbour {name} (Kynkaanniemi 2019; Naeem 2020), k = 5. "
+            "The interval resamples the subjects of the arm that is averaged.",
         )
         for name in ("precision", "recall", "density", "coverage")
     ),

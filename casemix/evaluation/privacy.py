@@ -42,6 +42,7 @@ class NearestRecord:
         holdout_to_train: the same for held-out real records: what is normal for new people.
         ratio: the first over the second; well below 1 points to memorised records. Infinite
             where the held-out distance is 0.
+        interval: of the ratio, subjects of both arms resampled.
         closer_to_train: share of synthetic records nearer to a training than to a held-out record,
             from equally many of each; 0.5 is ideal. Ties count half.
         exact_copies: share of synthetic records equal to a training record, beyond rounding.
@@ -50,6 +51,7 @@ class NearestRecord:
     synthetic_to_train: float
     holdout_to_train: float
     ratio: float
+    interval: tuple[float, float]
     closer_to_train: Estimate
     exact_copies: float
 
@@ -59,7 +61,7 @@ class MembershipInference:
     """What a membership-inference attack achieves; AUC 0.5 is ideal.
 
     Attributes:
-        auc: AUC of members against non-members, interval over records.
+        auc: AUC of members against non-members, interval over subjects.
         tpr_at_1_percent: share of members found at no more than 1 % false positives. Fewer than
             100 non-members make that no false positive at all.
         control: the same attack on two random halves of the members, where there is nothing to
@@ -76,7 +78,13 @@ class MembershipInference:
 
 
 def nearest_record(
-    train: npt.ArrayLike, holdout: npt.ArrayLike, synthetic: npt.ArrayLike, *, seed: int
+    train: npt.ArrayLike,
+    holdout: npt.ArrayLike,
+    synthetic: npt.ArrayLike,
+    *,
+    holdout_subjects: npt.ArrayLike | None = None,
+    synthetic_subjects: npt.ArrayLike | None = None,
+    seed: int,
 ) -> NearestRecord:
     """Describe how near synthetic records come to training records.
 
@@ -86,6 +94,8 @@ def nearest_record(
         train: (n, d) records the generator was fitted on.
         holdout: (m, d) real records it never saw, of other subjects.
         synthetic: (s, d) generated records.
+        holdout_subjects: (m,) whose the held-out records are; each its own if None.
+        synthetic_subjects: (s,) the same of the generated ones.
         seed: seed of the draw of equal sizes and of the bootstrap.
 
     Raises:
@@ -100,14 +110,21 @@ def nearest_record(
     some_fresh = fresh[rng.permutation(len(fresh))[:size]]
     gap = cdist(made, some_fresh).min(axis=1) - cdist(made, some_fitted).min(axis=1)
     closer = (np.sign(gap) + 1) / 2
-    draws = [closer[rows].mean() for rows in bootstrap_rows(len(closer), seed=seed)]
-    to_train = cdist(made, fitted).min(axis=1)
-    normal = float(np.median(cdist(fresh, fitted).min(axis=1)))
-    median = float(np.median(to_train))
+    of_made = bootstrap_rows(as_subjects(synthetic_subjects, len(made)), seed=seed)
+    of_fresh = bootstrap_rows(as_subjects(holdout_subjects, len(fresh)), seed=seed + 1)
+    draws = [closer[rows].mean() for rows in of_made]
+    to_train, usual = (cdist(arm, fitted).min(axis=1) for arm in (made, fresh))
+    normal, median = float(np.median(usual)), float(np.median(to_train))
+    medians = [
+        (np.median(to_train[a]), np.median(usual[b]))
+        for a, b in zip(of_made, of_fresh, strict=True)
+    ]
+    ratios = [a / b if b > 0 else np.nan for a, b in medians]
     return NearestRecord(
         synthetic_to_train=median,
         holdout_to_train=normal,
         ratio=median / normal if normal > 0 else float("inf"),
+        interval=percentile_interval(ratios),
         closer_to_train=Estimate(float(closer.mean()), percentile_interval(draws), len(closer)),
         exact_copies=float(np.mean(to_train < _COPY)),
     )
@@ -118,6 +135,7 @@ def domias(
     holdout: npt.ArrayLike,
     synthetic: npt.ArrayLike,
     *,
+    train_subjects: npt.ArrayLike | None = None,
     holdout_subjects: npt.ArrayLike | None = None,
     reference: npt.ArrayLike | None = None,
     dims: int = 8,
@@ -133,6 +151,7 @@ def domias(
         train: (n, d) members.
         holdout: (m, d) non-members. Without ``reference``, a random half of them becomes it.
         synthetic: (s, d) generated records.
+        train_subjects: (n,) whose the members are; each its own if None.
         holdout_subjects: whose the held-out records are, (m,). The half is one of subjects, or
             non-members would be known by their siblings in the reference.
         reference: (r, d) further real non-members that the attacker owns.
@@ -145,7 +164,7 @@ def domias(
     Reference:
         van Breugel et al., AISTATS 2023 (2302.12580); TPR at low FPR: Carlini et al., 2022.
     """
-    member_scores, other_scores, _ = domias_scores(
+    member_scores, other_scores, attacked = domias_scores(
         train,
         holdout,
         synthetic,
@@ -154,15 +173,15 @@ def domias(
         dims=dims,
         seed=seed,
     )
-    rng = np.random.default_rng(seed)
-    halves = rng.permutation(len(member_scores))
-    middle = len(halves) // 2
-    control = _attack(
-        member_scores[halves[:middle]], member_scores[halves[middle:]], auc, seed=seed
-    )
+    whose = as_subjects(train_subjects, len(member_scores))
+    others = as_subjects(holdout_subjects, len(np.asarray(holdout)))[attacked]
+    order = np.random.default_rng(seed).permutation(np.unique(whose))
+    left = np.isin(whose, order[: len(order) // 2])
+    member, other = _Attacked(member_scores, whose), _Attacked(other_scores, others)
+    control = _attack(member.rows(left), member.rows(~left), auc, seed=seed)
     return MembershipInference(
-        auc=_attack(member_scores, other_scores, auc, seed=seed),
-        tpr_at_1_percent=_attack(member_scores, other_scores, _tpr_at_1_percent, seed=seed),
+        auc=_attack(member, other, auc, seed=seed),
+        tpr_at_1_percent=_attack(member, other, _tpr_at_1_percent, seed=seed),
         control=control,
         members=len(member_scores),
         non_members=len(other_scores),
@@ -239,24 +258,37 @@ def _log_ratio(
     return ratio
 
 
+@dataclass(frozen=True)
+class _Attacked:
+    """Attack scores (n,) of some records, and whose records they are (n,)."""
+
+    scores: FloatArray
+    subjects: IntArray
+
+    def rows(self, chosen: npt.NDArray[np.bool_]) -> _Attacked:
+        return _Attacked(self.scores[chosen], self.subjects[chosen])
+
+
 def _attack(
-    members: FloatArray,
-    others: FloatArray,
+    members: _Attacked,
+    others: _Attacked,
     statistic: Callable[[FloatArray, FloatArray], float],
     *,
     seed: int,
 ) -> Estimate:
-    """Return statistic(scores, labels) with an interval from resampling records of each side."""
-    labels = np.repeat([1.0, 0.0], [len(members), len(others)])
+    """Return statistic(scores, labels) with an interval from resampling subjects of each side."""
     draws = [
-        statistic(np.r_[members[a], others[b]], labels)
+        statistic(
+            np.r_[members.scores[a], others.scores[b]], np.repeat([1.0, 0.0], [len(a), len(b)])
+        )
         for a, b in zip(
-            bootstrap_rows(len(members), seed=seed),
-            bootstrap_rows(len(others), seed=seed + 1),
+            bootstrap_rows(members.subjects, seed=seed),
+            bootstrap_rows(others.subjects, seed=seed + 1),
             strict=True,
         )
     ]
-    value = statistic(np.r_[members, others], labels)
+    labels = np.repeat([1.0, 0.0], [len(members.scores), len(others.scores)])
+    value = statistic(np.r_[members.scores, others.scores], labels)
     return Estimate(value, percentile_interval(draws), len(labels))
 
 

@@ -99,3 +99,26 @@ def test_records_of_one_subject_do_not_give_each_other_away():
     unfair = domias(train, holdout, fresh, seed=0)
     assert fair.auc.value == pytest.approx(0.5, abs=0.1)
     assert unfair.auc.value > 0.75
+
+
+def test_intervals_do_not_shrink_where_subjects_have_several_equal_records():
+    made = people(200, 4)
+    once = domias(TRAIN, HOLDOUT, made, seed=0)
+    thrice = [np.repeat(np.arange(len(arm)), 3) for arm in (TRAIN, HOLDOUT)]
+    again = domias(
+        TRAIN[thrice[0]],
+        HOLDOUT[thrice[1]],
+        made,
+        train_subjects=thrice[0],
+        holdout_subjects=thrice[1],
+        seed=0,
+    )
+    width = np.diff(again.auc.interval) / np.diff(once.auc.interval)
+    assert width[0] > 0.8  # resampled record by record it would be .58
+
+
+def test_the_ratio_of_nearest_distances_has_an_interval_around_it():
+    near = nearest_record(TRAIN, HOLDOUT, people(200, 2), seed=0)
+    low, high = near.interval
+    assert low < near.ratio < high
+    assert high - low < 0.5
