@@ -52,7 +52,7 @@ def rules():
         ({"sex": "M", "pregnant": "yes"}, "pair", "sex = M never meets pregnant = yes"),
         ({"systolic": 60, "diastolic": 90}, "order", "diastolic <= systolic"),
         ({"ward": "w5", "floor": "f0"}, "function", "ward determines floor"),
-        ({"systolic": 400}, "range", "systolic within"),
+        ({"systolic": 400}, "range", "systolic far beyond"),
         ({"systolic": 120.5}, "resolution", "systolic has at most 0 decimals"),
         (
             {"ventilated": "yes", "airway_pressure": np.nan},
