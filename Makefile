@@ -9,7 +9,7 @@ demo: $(READY)  ## linked synthetic patients from the embedded cardiac phantom
 	$(BIN)/casemix run linked-patients --out runs/demo
 
 test: $(READY)  ## the fast suite: what CI runs
-	$(BIN)/pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
 
 check: $(READY)  ## formatting, lint, types, import layers, docs
 	$(BIN)/ruff format --check .
