@@ -18,7 +18,7 @@ check: $(READY)  ## formatting, lint, types, import layers, docs
 	$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_docs.py
 
 test-all: $(READY)  ## also the slow tests and those on the real development data
-	$(BIN)/pytest -q -m "not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m "not gpu"
 
 bench: $(READY)  ## timings and figures quoted in the docs
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
