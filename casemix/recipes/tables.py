@@ -55,14 +55,14 @@ def read_cohorts(
     for path in files.values():
         if not path.exists():
             raise RunError(
-                f"There is nothing at {path}.",
+                f"There is no such file or folder: {path}.",
                 allowed=f"a cohort folder, {', '.join(sorted(FORMATS))}",
                 next_step="Give the path of a cohort folder or of a table.",
             )
         if path.suffix not in FORMATS or not path.is_file():
             raise RunError(
                 f"{path} is not a cohort folder and not a table.",
-                given=path.suffix or "no such file",
+                given=path.suffix or "no ending",
                 allowed=["a cohort folder", *FORMATS],
             )
     text = mapping.read_text(encoding="utf-8") if mapping else _inferred(files, subject)

@@ -81,8 +81,9 @@ def test_other_files_and_empty_tables_are_errors(tmp_path):
     (tmp_path / "table.xlsx").write_bytes(b"")
     with pytest.raises(RunError, match=r"not a table.*\.xlsx.*\.csv"):
         read_cohorts({"data": tmp_path / "table.xlsx"})
-    with pytest.raises(RunError, match="no such file"):
-        read_cohorts({"data": tmp_path / "absent"})
+    for absent in ("absent", "absent.csv"):
+        with pytest.raises(RunError, match="no such file or folder"):
+            read_cohorts({"data": tmp_path / absent})
     pd.DataFrame({"note": [f"text {i}" for i in range(60)]}).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(MappingError, match="no usable column"):
         read_cohorts({"data": tmp_path / "t.csv"})
