@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -234,8 +233,8 @@ def evaluate(
     encoder: Annotated[
         list[str] | None,
         typer.Option(
-            help="A further encoder for distances, as modality=NAME: a hub id, a local folder, or "
-            "torchvision:ARCH:WEIGHTS; may be given once per modality."
+            help="Your encoder in the place of ours, as modality=NAME (text, imaging): a hub id, a "
+            "local folder, or torchvision:ARCH:WEIGHTS.pth; once per modality."
         ),
     ] = None,
     seeds: Annotated[
@@ -255,50 +254,22 @@ def evaluate(
 
     casemix evaluate --real train.csv --holdout held.csv --synthetic ctgan.csv --out judged
     """
-    from rich.console import Console
-
-    from casemix.core.cohort import Provenance
-    from casemix.core.files import atomic_text
     from casemix.core.progress import terminal
     from casemix.evaluation.arms import Questions
-    from casemix.recipes.judge import judge
-    from casemix.recipes.run_folder import RunFolder
-    from casemix.recipes.tables import read_cohorts
+    from casemix.recipes.evaluation import evaluate_paths
 
     encoders = _named(encoder or [], "--encoder")
-    given = {"real": real, "holdout": holdout, "synthetic": synthetic}
-    read = read_cohorts(given, mapping=mapping, subject=subject)
-    cohorts = dict(read.cohorts)
-    if not synthetic.is_dir():
-        cohorts["synthetic"] = replace(cohorts["synthetic"], provenance=Provenance.SYNTHETIC)
-    paths = [str(path.resolve()) for path in given.values()]
-    stated = rules.read_text(encoding="utf-8") if rules else ""
-    about = {
-        "recipe": "evaluate",
-        "cohorts": paths,
-        "target": target,
-        "event": event,
-        "rules": stated,
-        "mapping": read.mapping,
-        "encoders": encoders,
-        "every_subgroup": every_subgroup,
-        "seeds": seeds,
-        "seed": seed,
-    }
-    for line in read.notes:
-        typer.echo(line, err=True)
     with terminal() as progress:
-        console = Console(stderr=True)
-        folder = RunFolder.open(out, about, console=console, progress=progress)
-        if read.mapping:
-            atomic_text(out / "mapping.yaml", read.mapping)
-        judge(
-            folder,
-            *cohorts.values(),
-            seed=seed,
+        evaluate_paths(
+            {"real": real, "holdout": holdout, "synthetic": synthetic},
+            out,
             questions=Questions(target, event, encoders, every_subgroup),
-            rules=rules or "",
+            mapping=mapping,
+            subject=subject,
+            rules=rules,
             seeds=seeds,
+            seed=seed,
+            progress=progress,
         )
     typer.echo(f"Report:         {out / 'report.html'}")
     typer.echo(f"Patient viewer: {out / 'patients.html'}")

@@ -13,6 +13,7 @@
     ├── MappingError           an import mapping with a mistake in it
     ├── FitError               data that a method cannot learn from
     ├── EvaluationError        data that a metric cannot judge
+    ├── EncoderError           an encoder that the user names and that cannot be used
     └── RunError               a recipe setting or a run folder that cannot be used
 """
 
@@ -90,6 +91,10 @@ class FitError(CasemixError):
 
 class EvaluationError(CasemixError):
     """Data that a metric cannot judge, such as too few subjects."""
+
+
+class EncoderError(CasemixError):
+    """An encoder that the user names and that cannot be used: it ends the evaluation."""
 
 
 class RunError(CasemixError):

@@ -26,6 +26,8 @@ class Evaluator(ABC):
     modality: ClassVar[str]
     #: Names the embedder with its source, for reports: ``MiniRocket (Dempster 2021) + PCA-32``.
     embedder: ClassVar[str]
+    #: Whether metrics of this modality read an encoder that the user names.
+    reads_encoder: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, train: Samples, *, seed: int) -> Self:

@@ -140,8 +140,8 @@ class EvalData:
         event: the binary field whose last level says that an event happened at the time ``target``,
             where that is a follow-up time; otherwise ``""``.
         embedded: the training subjects that the embedder was fitted on.
-        encoder: a further encoder that the user names for this modality (hub id or local folder),
-            or ``""``.
+        encoder: an encoder that the user names in the place of the built-in one (hub id or local
+            folder), or ``""``.
         downstream: models that users would train on these records, by name.
         judges: models that `once` has fitted.
     """

@@ -36,7 +36,7 @@ class Questions:
             one.
         event: the binary field that says whether the event happened at the ``target``, a follow-up
             time: survival; ``""`` = the target is a class or a number.
-        encoders: modality -> a further encoder (hub id or local folder) for its distances.
+        encoders: modality -> an encoder (hub id or local folder) in the place of the built-in one.
         every_subgroup: give every metric by subgroup, not only those that are made of one value
             per record; slow.
         links_only: measure linkage alone, and no metric of a single modality.

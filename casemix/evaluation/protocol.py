@@ -23,7 +23,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from casemix import __version__
-from casemix.core import seeding
+from casemix.core import registry, seeding
 from casemix.core.cohort import Cohort
 from casemix.core.fields import LEVELLED, Schema
 from casemix.core.metric import View
@@ -245,12 +245,13 @@ def _unknown(name: str, names: Sequence[str]) -> EvaluationError:
 
 
 def _check_encoders(encoders: Mapping[str, str], shared: Sequence[str]) -> None:
+    reading = [m for m in shared if registry.load("evaluators", f"{m}/standard").reads_encoder]
     for modality in encoders:
-        if modality not in shared:
+        if modality not in reading:
             raise EvaluationError(
-                "An encoder is given for a modality that is not judged.",
+                "An encoder is given for a modality that is not judged, or reads none.",
                 given=modality,
-                allowed=shared,
+                allowed=reading or "none of these cohorts",
             )
 
 

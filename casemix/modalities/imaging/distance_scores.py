@@ -10,6 +10,7 @@ from casemix.core.metric import EvalData, Score
 from casemix.evaluation import diversity, fidelity
 from casemix.evaluation.centred_interval import centred_interval
 from casemix.evaluation.fidelity import TwoSample
+from casemix.evaluation.frechet import frechet_distance
 from casemix.evaluation.statistics import bootstrap_rows
 from casemix.modalities.imaging.distances import kernel_distance
 from casemix.modalities.imaging.extractors import features_of, network, one_per_subject
@@ -46,14 +47,14 @@ def frechet_network(data: EvalData, seed: int) -> Score:
     """Return the Frechet distance in the network's features."""
     real, made, name = _networked(data)
     draws = [
-        fidelity.frechet_distance(real[a], made[b])
+        frechet_distance(real[a], made[b])
         for a, b in zip(
             bootstrap_rows(len(real), seed=seed, repeats=_REPEATS),
             bootstrap_rows(len(made), seed=seed + 1, repeats=_REPEATS),
             strict=True,
         )
     ]
-    value = fidelity.frechet_distance(real, made)
+    value = frechet_distance(real, made)
     interval = centred_interval(value, draws, (0.0, np.inf))
     return Score(value, interval, _n(real, made), note=_note(name, real, made))
 

@@ -40,7 +40,8 @@ def network(data: EvalData) -> Extractor:
     """Return the encoder that the user names, or a network trained on known training pictures.
 
     Raises:
-        EvaluationError: the named encoder cannot be loaded, or there are too few pictures.
+        EncoderError: the named encoder cannot be loaded.
+        EvaluationError: there are too few pictures.
     """
     # Heavy libraries, which listing metrics must not load.
     if data.encoder:

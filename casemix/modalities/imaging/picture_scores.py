@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 
 from casemix.core.metric import EvalData, Score, View
 from casemix.evaluation.centred_interval import centred_interval
-from casemix.evaluation.fidelity import frechet_distance
+from casemix.evaluation.frechet import frechet_distance
 from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
 from casemix.modalities.imaging.data import Images
 

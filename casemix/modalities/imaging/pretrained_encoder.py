@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchvision import models
 from transformers import AutoModel
 
-from casemix.errors import EvaluationError
+from casemix.errors import EncoderError
 from casemix.modalities.imaging.data import Images
 
 _TORCHVISION = "torchvision:"
@@ -55,7 +55,7 @@ class PretrainedEncoder:
                 ``torchvision:ARCH:WEIGHTS.pth`` (a state dict), or a transformers model.
 
         Raises:
-            EvaluationError: it does not exist, or cannot be read safely.
+            EncoderError: it does not exist, or cannot be read safely.
         """
         read = _from_torchvision if name.startswith(_TORCHVISION) else _from_transformers
         network, side = read(name)
@@ -82,7 +82,7 @@ def _from_torchvision(name: str) -> tuple[Callable[[torch.Tensor], torch.Tensor]
     arch, _, weights = name.removeprefix(_TORCHVISION).partition(":")
     if arch not in models.list_models(module=models):
         known = models.list_models(module=models)
-        raise EvaluationError(
+        raise EncoderError(
             f"torchvision has no classifier '{arch}'.", given=name, allowed=[*known[:5], "..."]
         )
     try:
@@ -106,7 +106,7 @@ def _without_head(network: nn.Module) -> nn.Module:
     """Return the network up to what its last linear layer reads."""
     last = [name for name, part in network.named_modules() if isinstance(part, nn.Linear)][-1:]
     if not last:
-        raise EvaluationError(
+        raise EncoderError(
             "The network has no linear head, so that it is unclear which features are meant.",
             given=type(network).__name__,
             allowed="classifiers that end in a linear layer, e.g. resnet18",
@@ -123,7 +123,7 @@ def _from_transformers(name: str) -> tuple[Callable[[torch.Tensor], torch.Tensor
         raise _unreadable(name, error) from error
     model = getattr(model, "vision_model", model).eval()  # of CLIP-like pairs, the picture's part
     if model.main_input_name != "pixel_values":
-        raise EvaluationError(
+        raise EncoderError(
             "The encoder does not read pictures.",
             given=f"{name}, which reads {model.main_input_name}",
             allowed="a model that reads pixel_values, e.g. a ViT, Swin, DINOv2 or ResNet",
@@ -137,8 +137,8 @@ def _from_transformers(name: str) -> tuple[Callable[[torch.Tensor], torch.Tensor
     return read, side if isinstance(side, int) else _SIDE
 
 
-def _unreadable(name: str, error: Exception) -> EvaluationError:
-    return EvaluationError(
+def _unreadable(name: str, error: Exception) -> EncoderError:
+    return EncoderError(
         f"The encoder '{name}' cannot be loaded: {error}",
         allowed=_ALLOWED,
         next_step="Check the name; without a network use local weights.",

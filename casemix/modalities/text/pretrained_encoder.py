@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
-from casemix.errors import EvaluationError
+from casemix.errors import EncoderError
 from casemix.evaluation.statistics import FloatArray
 from casemix.modalities.text.base_model import quiet
 
@@ -39,7 +39,7 @@ class PretrainedEncoder:
         """Read a model; safetensors weights only, and code that comes with it is never run.
 
         Raises:
-            EvaluationError: there is no such model, or no safetensors weights or tokenizer.
+            EncoderError: there is no such model, or no safetensors weights or tokenizer.
         """
         return cls(name, *_load(name, AutoModel))
 
@@ -75,7 +75,7 @@ class PretrainedLanguageModel:
         """Read a model; safetensors weights only, and code that comes with it is never run.
 
         Raises:
-            EvaluationError: there is no such model, or no safetensors weights or tokenizer.
+            EncoderError: there is no such model, or no safetensors weights or tokenizer.
         """
         return cls(name, *_load(name, AutoModelForCausalLM))
 
@@ -96,7 +96,7 @@ def is_language_model(name: str) -> bool:
     """Return whether a model says of itself that it continues texts.
 
     Raises:
-        EvaluationError: there is no such model.
+        EncoderError: there is no such model.
     """
     try:
         with quiet():
@@ -119,8 +119,8 @@ def _load(name: str, kind: Any) -> tuple[Any, Any]:
     return model.to(device).eval(), tokenizer
 
 
-def _unreadable(name: str, error: Exception) -> EvaluationError:
-    return EvaluationError(
+def _unreadable(name: str, error: Exception) -> EncoderError:
+    return EncoderError(
         f"The encoder '{name}' cannot be loaded: {error}",
         allowed="a hub id, or a local folder with config.json, *.safetensors and a tokenizer",
         next_step="Check the name; without a network use a local folder or no encoder.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from casemix.core.metric import EvalData, Score, View
-from casemix.evaluation.fidelity import frechet_distance
+from casemix.evaluation.frechet import frechet_distance
 from casemix.modalities.timeseries.arms import Arms, arm
 from casemix.modalities.timeseries.profile import Profiler
 

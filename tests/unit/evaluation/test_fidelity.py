@@ -9,10 +9,10 @@ from sklearn.metrics.pairwise import rbf_kernel
 from casemix.errors import EvaluationError
 from casemix.evaluation.fidelity import (
     c2st,
-    frechet_distance,
     mmd_rbf,
     one_nearest_neighbour_accuracy,
 )
+from casemix.evaluation.frechet import frechet_distance
 
 
 def cloud(n: int, seed: int, shift: float = 0.0, d: int = 4) -> np.ndarray:

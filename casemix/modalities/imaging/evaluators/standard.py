@@ -28,6 +28,7 @@ class Standard(Evaluator):
     """The default evaluator of pictures, with or without masks."""
 
     modality = "imaging"
+    reads_encoder = True
     embedder = NAME
 
     def __init__(self) -> None:

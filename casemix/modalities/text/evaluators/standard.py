@@ -26,6 +26,7 @@ class Standard(Evaluator):
     """The standard view of notes."""
 
     modality: ClassVar[str] = "text"
+    reads_encoder: ClassVar[bool] = True
     embedder: ClassVar[str] = "TF-IDF of words and word pairs + SVD-32 (latent semantic analysis)"
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from casemix.core.fields import Schema
 from casemix.core.metric import EvalData, View
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig
-from casemix.errors import EvaluationError
+from casemix.errors import EncoderError, EvaluationError
 from casemix.modalities.imaging.corruptions import KINDS, corrupted
 from casemix.modalities.imaging.data import Images
 from casemix.modalities.imaging.extractors import Extractor, features_of, network, one_per_subject
@@ -159,7 +159,7 @@ class Harmful:
 
 def test_weights_that_would_run_code_are_refused(tmp_path, capsys):
     torch.save({"fc.weight": Harmful()}, tmp_path / "w.pth")
-    with pytest.raises(EvaluationError, match="cannot be loaded"):
+    with pytest.raises(EncoderError, match="cannot be loaded"):
         PretrainedEncoder.load(f"torchvision:shufflenet_v2_x0_5:{tmp_path / 'w.pth'}")
     assert "code of the file ran" not in capsys.readouterr().out
 
@@ -173,7 +173,7 @@ def test_weights_that_would_run_code_are_refused(tmp_path, capsys):
     ],
 )
 def test_encoders_that_do_not_exist(name, match):
-    with pytest.raises(EvaluationError, match=match):
+    with pytest.raises(EncoderError, match=match):
         PretrainedEncoder.load(name)
 
 
@@ -186,5 +186,5 @@ def test_a_model_of_text_reads_no_pictures(tmp_path):
         intermediate_size=8,
     )
     BertModel(config).save_pretrained(tmp_path)
-    with pytest.raises(EvaluationError, match="does not read pictures"):
+    with pytest.raises(EncoderError, match="does not read pictures"):
         PretrainedEncoder.load(str(tmp_path))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, BertConfig, BertModel
 
-from casemix.errors import EvaluationError
+from casemix.errors import EncoderError
 from casemix.modalities.text.base_model import save_base
 from casemix.modalities.text.language_model import SmallModel, small_llama
 from casemix.modalities.text.metrics import METRICS
@@ -98,7 +98,7 @@ def test_a_missing_encoder_is_an_error(arms, tmp_path):
     data = replace(arms, encoder=str(tmp_path / "none"), judges={})
     for metric in METRICS:
         if metric.name in ("mauve", "perplexity_distance"):
-            with pytest.raises(EvaluationError, match="cannot be loaded"):
+            with pytest.raises(EncoderError, match="cannot be loaded"):
                 metric.measure(data, 0)
 
 
@@ -107,5 +107,5 @@ def test_weights_that_are_not_safetensors_are_refused(masked, tmp_path):
     encoder.model.config.save_pretrained(tmp_path)
     encoder.tokenizer.save_pretrained(tmp_path)
     torch.save(encoder.model.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(EvaluationError, match="cannot be loaded"):
+    with pytest.raises(EncoderError, match="cannot be loaded"):
         PretrainedEncoder.load(str(tmp_path))
