@@ -175,37 +175,46 @@ def sample(
     like: Annotated[
         Path | None, typer.Option(help="A cohort whose recorded context is taken, one by one.")
     ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV of what each patient must be: columns are fields, cells are values (F), "
+            "bounds (>70), spans (60..70), choices (I|II), or empty."
+        ),
+    ] = None,
     where: Annotated[
         str, typer.Option(help="What each patient must meet: age > 70 and sex == 'F'")
     ] = "",
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Clinical rules (YAML) that each row must meet, the shipped ones too."),
+    ] = None,
     shards: Annotated[
-        int, typer.Option(min=1, help="Make them in this many parts; the patients stay the same.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Make and write them in this many parts, so that memory stays small; the "
+            "patients are the same. By default parts of 20,000.",
+        ),
+    ] = None,
     seed: Seed = 0,
     trust: Trust = False,
 ) -> None:
     """Sample synthetic patients from a saved model.
 
-    Example: casemix sample runs/linked-patients/model --n 50 --where "age > 70" --out elderly
+    casemix sample runs/linked-patients/model --n 50 --where "age > 70" --out elderly
+
+    casemix sample models/labs --given wanted.csv --out made
     """
     from casemix.core.progress import terminal
-    from casemix.recipes import single
+    from casemix.recipes import sampling
 
-    if (n is None) == (like is None):
-        raise typer.BadParameter("Give either --n or --like.")
+    if sum(x is not None for x in (n, like, given)) != 1:
+        raise typer.BadParameter("Give one of --n, --like and --given.")
+    asked = sampling.Asked(n, like, given, where, rules, shards)
     with terminal() as progress:
-        cohort = single.sample(
-            model,
-            n=n,
-            like=like,
-            where=where,
-            shards=shards,
-            seed=seed,
-            trust=trust,
-            progress=progress,
-        )
-    cohort.save(out)
-    _describe(cohort, out)
+        counts = sampling.sample(model, asked, out, seed=seed, trust=trust, progress=progress)
+    typer.echo(f"{out}: synthetic, {counts}")
 
 
 @app.command()

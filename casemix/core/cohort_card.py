@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from casemix.core.fields import Schema
@@ -20,18 +22,35 @@ _LABEL = {
 }
 
 
-def card(cohort: Cohort) -> str:
-    """Return the text of ``README.md``."""
+@dataclass(frozen=True)
+class Counts:
+    """How many subjects, and how many samples of each modality, a cohort has."""
+
+    subjects: int
+    samples: Mapping[str, int]
+
+    def __str__(self) -> str:
+        """Return ``10 subjects; 10 tabular samples``."""
+        named = ", ".join(f"{n} {modality} samples" for modality, n in self.samples.items())
+        return f"{self.subjects} subjects; {named or 'no samples'}"
+
+
+def card(cohort: Cohort, counts: Counts) -> str:
+    """Return the text of ``README.md``.
+
+    Args:
+        cohort: the cohort, or its first part.
+        counts: of all parts.
+    """
     name = cohort.about.get("name", "cohort")
     lines = ["---", f"pretty_name: {json.dumps(name)}", "tags:", "- medical"]
     lines += ["- casemix", f"- {cohort.provenance}", "configs:"]
-    for config in ("subjects", *cohort.modalities):
+    for config in ("subjects", *counts.samples):
         lines += [f"- config_name: {config}", "  data_files:", "  - split: train"]
         lines += [f"    path: {config}/data-*.parquet"]
         lines += ["  default: true"] if config == "subjects" else []
     lines += ["---", "", f"# {name}", "", _LABEL[str(cohort.provenance)], ""]
-    counts = ", ".join(f"{len(s)} {m} samples" for m, s in cohort.samples.items())
-    lines += [f"{len(cohort)} subjects; {counts or 'no samples'}.", ""]
+    lines += [f"{counts}.", ""]
     lines += [f"- {key}: {value}" for key, value in cohort.about.items() if key != "name"]
     lines += ["", "## Subject fields", "", *_table(cohort.schema)]
     for modality, samples in cohort.samples.items():

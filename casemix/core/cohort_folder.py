@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from casemix.core import registry
-from casemix.core.cohort_card import card
+from casemix.core.cohort_card import Counts, card
 from casemix.core.fields import Schema
 from casemix.core.files import atomic_folder, atomic_json, checksums, read_json, verify
 from casemix.core.samples import KEYS, Samples
-from casemix.errors import ArtifactError, CasemixError
+from casemix.errors import ArtifactError, CasemixError, CohortError
 
 if TYPE_CHECKING:
     from casemix.core.cohort import Cohort
@@ -44,14 +45,60 @@ def save(cohort: Cohort, folder: Path, *, replace: bool) -> None:
         ArtifactError: ``replace`` is asked for and the folder is not a cohort folder.
         FileExistsError: the folder exists and ``replace`` is False.
     """
+    save_parts([cohort], folder, replace=replace)
+
+
+def save_parts(parts: Iterable[Cohort], folder: Path, *, replace: bool = False) -> Counts:
+    """Write one folder of cohorts of disjoint subjects, holding one of them at a time.
+
+    Args:
+        parts: at least one; provenance, context and facts are those of the first one.
+        folder: see `save`.
+        replace: see `save`.
+
+    Returns:
+        What the folder holds.
+
+    Raises:
+        CohortError: a part with another context or other record-level fields than one before.
+        ArtifactError, FileExistsError: see `save`.
+    """
     if replace and folder.exists() and not (folder / _ABOUT).is_file():
         raise ArtifactError(f"{folder} is not a cohort folder; it was not replaced.")
     with atomic_folder(folder, replace=replace) as draft:
-        _write_shards(draft / "subjects", _subjects_table(cohort))
-        for modality, samples in cohort.samples.items():
-            _write_shards(draft / modality, _samples_table(samples))
-        (draft / "README.md").write_text(card(cohort), encoding="utf-8")
-        atomic_json(draft / _ABOUT, _about(cohort, draft))
+        written = _Writer(draft)
+        for part in parts:
+            written.add(part)
+        card_text = card(written.first, written.counts)
+        (draft / "README.md").write_text(card_text, encoding="utf-8")
+        atomic_json(draft / _ABOUT, _about(written, draft))
+        return written.counts
+
+
+class _Writer:
+    """A draft folder that grows part by part."""
+
+    def __init__(self, draft: Path) -> None:
+        self.draft = draft
+        self.counts = Counts(0, {})
+        self.schemas: dict[str, Schema] = {}
+
+    def add(self, part: Cohort) -> None:
+        if not self.counts.subjects:
+            self.first = part
+        self._check(part)
+        _write_shards(self.draft / "subjects", _subjects_table(part))
+        samples = dict(self.counts.samples)
+        for modality, records in part.samples.items():
+            _write_shards(self.draft / modality, _samples_table(records))
+            samples[modality] = samples.get(modality, 0) + len(records)
+        self.counts = Counts(self.counts.subjects + len(part), samples)
+
+    def _check(self, part: Cohort) -> None:
+        mine = {m: s.schema for m, s in part.samples.items()}
+        if part.schema != self.first.schema or self.schemas | mine != mine | self.schemas:
+            raise CohortError("The parts of a cohort must have the same fields.")
+        self.schemas |= mine
 
 
 def load(folder: Path) -> Cohort:
@@ -113,8 +160,10 @@ def _arrow(frame: pd.DataFrame, key: str) -> pa.Table:
 
 
 def _write_shards(folder: Path, table: pa.Table) -> None:
-    folder.mkdir()
-    for shard, start in enumerate(range(0, table.num_rows, _ROWS_PER_SHARD)):
+    """Write the rows after those that the folder has."""
+    folder.mkdir(exist_ok=True)
+    present = len(list(folder.iterdir()))
+    for shard, start in enumerate(range(0, table.num_rows, _ROWS_PER_SHARD), start=present):
         part = table.slice(start, _ROWS_PER_SHARD)
         pq.write_table(part, folder / f"data-{shard:05d}.parquet", compression="zstd")
 
@@ -133,16 +182,16 @@ def _samples(modality: str, table: pa.Table, schema: Schema) -> Samples:
     return Samples(modality, index, payload, schema)
 
 
-def _about(cohort: Cohort, draft: Path) -> dict[str, Any]:
+def _about(written: _Writer, draft: Path) -> dict[str, Any]:
     from casemix import __version__
 
     return {
         "format": FORMAT,
         "casemix": __version__,
-        "provenance": str(cohort.provenance),
-        "subjects": len(cohort),
-        "schema": cohort.schema.to_json(),
-        "modalities": {m: s.schema.to_json() for m, s in cohort.samples.items()},
-        "about": dict(cohort.about),
+        "provenance": str(written.first.provenance),
+        "subjects": written.counts.subjects,
+        "schema": written.first.schema.to_json(),
+        "modalities": {m: schema.to_json() for m, schema in written.schemas.items()},
+        "about": dict(written.first.about),
         "sha256": checksums(draft, but=(_ABOUT,)),
     }

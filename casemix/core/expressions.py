@@ -67,6 +67,18 @@ def fixed_cells(expression: str, schema: Schema) -> dict[str, Any]:
     return fixed
 
 
+def names(expression: str, schema: Schema) -> tuple[str, ...]:
+    """Return the fields of the schema that an expression reads, sorted.
+
+    >>> from casemix.core.fields import Field
+    >>> names("age > 70", Schema((Field("age", "numeric"), Field("bmi", "numeric"))))
+    ('age',)
+    """
+    parts = ast.walk(parse(expression, schema))
+    found = {ast.unparse(part) for part in parts if isinstance(part, ast.Name | ast.Attribute)}
+    return tuple(sorted(found & set(schema.names)))
+
+
 def _truth(node: ast.expr, rows: pd.DataFrame, schema: Schema) -> np.ndarray:
     if isinstance(node, ast.BoolOp):
         parts = [_truth(value, rows, schema) for value in node.values]

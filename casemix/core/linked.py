@@ -13,13 +13,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from casemix.core import artifact, expressions, registry
+from casemix.core import artifact, expressions, registry, seeding
 from casemix.core.cohort import Cohort, Provenance
 from casemix.core.conditions import Conditions
+from casemix.core.constrained import Demand, demands, generate_meeting, met, rows_of
 from casemix.core.evaluator import Evaluator
 from casemix.core.fields import Schema
 from casemix.core.generator import Generator
@@ -35,7 +38,9 @@ KIND = "core/linked"
 PREFIX = "syn-"
 _SUBJECTS = "subjects"
 _DONE = "fitted"
-_MOST_TRIES = 200  # redraws of a subject that does not meet `where`
+_ROUNDS = 16  # draws of a subject whose table does not meet `where`
+_POOL = 2048  # subjects drawn in search of some whose tables do
+_TABLE = "tabular"
 
 
 @dataclass
@@ -75,6 +80,7 @@ class LinkedModel:
             if late:
                 raise FitError(f"'{modality}' can only read modalities before it.", given=late)
         self.schema = Schema()
+        self.columns = Schema()
         self.subjects: Generator | None = None
         self.plans: dict[str, RecordPlan] = {}
         self.upstream: dict[str, Upstream] = {}
@@ -139,6 +145,11 @@ class LinkedModel:
             view = self.upstream[earlier]
             given = given.join(view.per_subject(cohort[earlier]), view.schema, on="subject_id")
         generator = copy.deepcopy(self.generators[modality])
+        if modality == _TABLE:
+            # Any column may be asked for, too.
+            self.columns = samples.payload.schema
+            own = samples.payload.frame.set_axis(given.rows.index, axis=0)
+            given = given.join(own, _new(self.columns, given.schema))
         given = _honoured(given, generator)
         return _Job(modality, generator, samples, given, child(seed, "generator"))
 
@@ -153,6 +164,7 @@ class LinkedModel:
         *,
         seed: int,
         where: str = "",
+        rules: Mapping[str, Sequence[Demand]] = MappingProxyType({}),
         progress: Progress | None = None,
     ) -> Cohort:
         """Make linked patients.
@@ -161,7 +173,10 @@ class LinkedModel:
             subjects: how many, or conditions with one row per subject whose unspecified cells
                 are drawn; ids are kept. Shards of `wanted` give the same patients as the whole.
             seed: with the ids, it determines every patient.
-            where: an expression that each subject must meet, e.g. ``age > 70 and sex == 'F'``.
+            where: an expression over the context and the table's columns that each subject (in
+                each of its rows of the table) must meet, e.g. ``age > 70 and creatinine > 2``.
+            rules: demands that each row of the ``context`` and of the ``tabular`` samples must
+                meet besides.
             progress: where to report.
 
         Raises:
@@ -171,12 +186,15 @@ class LinkedModel:
             raise FitError("The linked model is not fitted.", next_step="Call fit, or load one.")
         progress = progress or Progress()
         asked = self.wanted(subjects) if isinstance(subjects, int) else subjects.align(self.schema)
-        drawn = self._draw_subjects(asked, child(seed, "subjects"), where)
+        wishes = self._wishes(where, rules)
+        drawn = self._draw_suited(asked, wishes, seed)
         made: dict[str, Samples] = {}
         known: dict[str, pd.DataFrame] = {}
         with progress.step("sampling", len(self.order)) as bar:
             for modality in self.order:
-                made[modality] = self._draw(modality, drawn, known, child(seed, modality), progress)
+                made[modality] = self._draw(
+                    modality, drawn, known, wishes, child(seed, modality), progress
+                )
                 if any(modality in self.linked[m] for m in self.order):
                     known[modality] = self.upstream[modality].per_subject(made[modality])
                 bar.advance(note=modality)
@@ -193,6 +211,7 @@ class LinkedModel:
         modality: str,
         subjects: Conditions,
         known: Mapping[str, pd.DataFrame],
+        wishes: _Wishes,
         seed: int,
         progress: Progress,
     ) -> Samples:
@@ -201,43 +220,86 @@ class LinkedModel:
             given = given.join(known[earlier], self.upstream[earlier].schema, on="subject_id")
         generator = self.fitted[modality]
         given = _honoured(given, generator)
-        return generator.generate(given, seed=child(seed, "generate"), progress=progress)
 
-    def _draw_subjects(self, asked: Conditions, seed: int, where: str) -> Conditions:
-        if where:
-            rows = asked.rows.copy()
-            for name, value in expressions.fixed_cells(where, self.schema).items():
-                rows[name] = value
-            asked = Conditions(rows, asked.schema)
-        rows = self._subject_rows(asked, asked.sample_ids, seed)
-        open_ = self._unmet(rows, where)
-        for attempt in range(1, _MOST_TRIES):
+        def generate(asked: Conditions) -> Samples:
+            return generator.generate(asked, seed=child(seed, "generate"), progress=progress)
+
+        wanted = (*wishes.table, *wishes.rules) if modality == _TABLE else ()
+        if not wanted:
+            return generate(given)
+        new = _new(self.columns, given.schema)
+        cells = new.empty(given.rows.index)
+        for name in set(wishes.cells) & set(new.names):
+            cells[name] = [wishes.cells[name]] * len(cells)
+        given = given.join(cells, new)
+        return generate_meeting(generate, given, wanted, seed=child(seed, "meeting"))
+
+    def _wishes(self, where: str, rules: Mapping[str, Sequence[Demand]]) -> _Wishes:
+        every = self.schema.join(_new(self.columns, self.schema))
+        parts = demands(where, every)
+        of_table = tuple(d for d in parts if any(n not in self.schema for n in d.fields))
+        if of_table and self.order[0] != _TABLE:
+            raise ConditionError(
+                "The chain draws the table after other modalities, which cannot follow its cells.",
+                given=[d.text for d in of_table],
+                allowed=self.schema.names,
+                next_step="Put tabular first in the chain's order, or name context fields only.",
+            )
+        context = (*(d for d in parts if d not in of_table), *rules.get("context", ()))
+        cells = expressions.fixed_cells(where, every) if where else {}
+        return _Wishes(context, of_table, tuple(rules.get(_TABLE, ())), cells)
+
+    def _draw_suited(self, asked: Conditions, wishes: _Wishes, seed: int) -> Conditions:
+        """Return the subjects, drawn anew until their table, too, is as wished.
+
+        Only the subjects are kept: their context then is that of subjects with such tables. After
+        a few rounds the context is taken from a pool of such subjects, if there are any.
+        """
+        drawn = self._draw_subjects(asked, wishes, seed)
+        if not wishes.table or not asked.values.isna().to_numpy().any():
+            return drawn
+        rows = drawn.values
+        open_ = np.flatnonzero(~self._table_meets(drawn, wishes, seed))
+        for attempt in range(1, _ROUNDS):
             if not len(open_):
                 break
-            again = asked.take(open_)
-            ids = [f"{i}#{attempt}" for i in again.sample_ids]
-            rows.iloc[open_] = self._subject_rows(again, ids, seed).to_numpy()
-            open_ = open_[self._unmet(rows.iloc[open_], where)]
-        if len(open_):
-            raise ConditionError(
-                f"{len(open_)} of {len(asked)} subjects did not meet the expression in "
-                f"{_MOST_TRIES} draws each.",
-                given=where,
-                next_step="Ask for something that the training subjects show more often.",
-            )
+            again = self._draw_subjects(_renamed(asked.take(open_), f"#{attempt}"), wishes, seed)
+            good = self._table_meets(again, wishes, seed)
+            rows.iloc[open_[good]] = again.values[good].to_numpy()
+            open_ = open_[~good]
+        rest = asked.take(open_)
+        if len(open_) and rest.values.isna().to_numpy().all():
+            pool = self._draw_subjects(_renamed(self.wanted(_POOL), "#pool"), wishes, seed)
+            hits = pool.values[self._table_meets(pool, wishes, seed)]
+            u = seeding.uniform(seed, rest.sample_ids, 1, stream="pool")[:, 0]
+            if len(hits):
+                rows.iloc[open_] = hits.iloc[(u * len(hits)).astype(int)].to_numpy()
         return Conditions.of(rows, self.schema)
 
-    def _subject_rows(self, asked: Conditions, ids: Sequence[str], seed: int) -> pd.DataFrame:
-        if self.subjects is None:  # a context without fields
-            return asked.values
-        renamed = asked.rows.set_axis(pd.Index(list(ids), dtype=object), axis=0)
-        drawn = self.subjects.generate(Conditions(renamed, asked.schema), seed=seed)
-        return drawn.payload.frame.set_axis(asked.rows.index, axis=0)[list(self.schema.names)]
+    def _table_meets(self, subjects: Conditions, wishes: _Wishes, seed: int) -> np.ndarray:
+        """Return for which subjects every row of a freely drawn table is as wished."""
+        plan = self.plans[_TABLE].draw(subjects, _TABLE, seed=child(seed, "suited plan"))
+        given = _honoured(plan, self.fitted[_TABLE])
+        drawn = self.fitted[_TABLE].generate(given, seed=child(seed, "suited"))
+        bad = given.rows["subject_id"][~met(rows_of(drawn, given), wishes.table)]
+        return ~subjects.rows["subject_id"].isin(bad).to_numpy()
 
-    def _unmet(self, rows: pd.DataFrame, where: str) -> np.ndarray:
-        if not where:
-            return np.array([], dtype=int)
-        return np.flatnonzero(~expressions.evaluate(where, rows, self.schema))
+    def _draw_subjects(self, asked: Conditions, wishes: _Wishes, seed: int) -> Conditions:
+        generator = self.subjects
+        if generator is None:  # a context without fields
+            return asked
+        rows = asked.rows.copy()
+        for name in set(wishes.cells) & set(self.schema.names):
+            rows[name] = [wishes.cells[name]] * len(rows)
+        own = child(seed, "subjects")
+        drawn = generate_meeting(
+            lambda given: generator.generate(given, seed=own),
+            Conditions(rows, asked.schema),
+            wishes.context,
+            seed=child(own, "meeting"),
+        )
+        frame = drawn.payload.frame.set_axis(asked.rows.index, axis=0)
+        return Conditions.of(frame[list(self.schema.names)], self.schema)
 
     def _cohorts(self, cohort: Cohort | Mapping[str, Cohort]) -> dict[str, Cohort]:
         given = {m: cohort for m in self.order} if isinstance(cohort, Cohort) else dict(cohort)
@@ -278,6 +340,7 @@ class LinkedModel:
                     "linked": {m: list(r) for m, r in self.linked.items()},
                     "embedding_size": self.embedding_size,
                     "schema": self.schema.to_json(),
+                    "columns": self.columns.to_json(),
                     "tabular": registry.name_of(type(self.tabular)),
                     "generators": names,
                     "evaluators": evaluators,
@@ -309,6 +372,7 @@ class LinkedModel:
             embedding_size=chain["embedding_size"],
         )
         model.schema = Schema.from_json(chain["schema"])
+        model.columns = Schema.from_json(chain["columns"])
         if len(model.schema):
             model.subjects = generator(chain["tabular"], "subjects")
         model.fitted = fitted
@@ -318,6 +382,23 @@ class LinkedModel:
             model.upstream[m] = Upstream.load(saved.folder(f"{m}.upstream"), evaluator)
             model.plans[m] = RecordPlan.load(saved.folder(f"{m}.plan"), model.tabular, trust=trust)
         return model
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """What the patients must meet.
+
+    Args:
+        context: demands on the context alone.
+        table: demands on each row of the table, whose context must suit them.
+        rules: further demands on each row of the table, given its context.
+        cells: context fields and columns that are fixed outright.
+    """
+
+    context: tuple[Demand, ...]
+    table: tuple[Demand, ...]
+    rules: tuple[Demand, ...]
+    cells: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -357,6 +438,17 @@ def _fit_all(jobs: Sequence[_Job], *, workers: int, progress: Progress) -> dict[
 
 def _standard(modality: str) -> Evaluator:
     return registry.load("evaluators", f"{modality}/standard")()
+
+
+def _new(schema: Schema, present: Schema) -> Schema:
+    """Return the fields that are not present yet."""
+    return Schema(tuple(f for f in schema if f.name not in present))
+
+
+def _renamed(asked: Conditions, suffix: str) -> Conditions:
+    """Return the same subjects' conditions under other ids, and so with other draws."""
+    ids = pd.Index([f"{i}{suffix}" for i in asked.sample_ids], dtype=object)
+    return Conditions(asked.rows.assign(subject_id=ids).set_axis(ids, axis=0), asked.schema)
 
 
 def _honoured(given: Conditions, generator: Generator) -> Conditions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,17 @@ from rich.console import Console
 
 from casemix.core import registry
 from casemix.core.cohort import Cohort
+from casemix.core.constrained import Demand
+from casemix.core.fields import Schema
 from casemix.core.generator import Generator
 from casemix.core.linked import LinkedModel
 from casemix.core.progress import Progress
 from casemix.core.seeding import child
 from casemix.errors import RunError
 from casemix.evaluation.arms import Questions
+from casemix.evaluation.rules.demands import row_demands
+from casemix.evaluation.rules.language import Rule, load_rules
+from casemix.evaluation.rules.rows import CONTEXT
 from casemix.recipes.catalogue import Request
 from casemix.recipes.judge import judge
 from casemix.recipes.real_parts import real_parts
@@ -36,7 +41,7 @@ def make_patients(
     Args:
         recipe: its name.
         request: its settings name ``order``, ``subjects``, one method per modality, ``options``,
-            ``embedding_size``, ``holdout``, ``target``, ``rules`` and ``n``.
+            ``embedding_size``, ``holdout``, ``target``, ``rules``, ``where`` and ``n``.
         progress: where to report.
         read: how to read the data.
     """
@@ -57,7 +62,9 @@ def make_patients(
 
     def sample(draft: Path) -> None:
         n = request.n or (_TINY_PATIENTS if request.tiny else request.settings["n"] or len(train))
-        chain.sample(n, seed=child(request.seed, "sample"), progress=progress).save(draft)
+        rules, where = chain_demands(chain, _rules(request)), request.settings["where"]
+        seed = child(request.seed, "sample")
+        chain.sample(n, seed=seed, where=where, rules=rules, progress=progress).save(draft)
 
     made = folder.once("synthetic", "sample patients", sample)
     synthetic = Cohort.load(made)
@@ -78,6 +85,14 @@ def make_patients(
     return folder, synthetic
 
 
+def chain_demands(chain: LinkedModel, rules: Sequence[Rule]) -> dict[str, tuple[Demand, ...]]:
+    """Return what rules demand of each row of a chain's context and table."""
+    return {
+        CONTEXT: row_demands(rules, CONTEXT, chain.schema, Schema()),
+        "tabular": row_demands(rules, "tabular", chain.columns, chain.schema),
+    }
+
+
 def _about(chain: LinkedModel) -> dict[str, Any]:
     reads, linked = chain.reads, chain.linked
     return {
@@ -86,6 +101,11 @@ def _about(chain: LinkedModel) -> dict[str, Any]:
         "linked": {m: list(linked[m]) for m in chain.order},
         "methods": {m: registry.name_of(type(g)) for m, g in chain.fitted.items()},
     }
+
+
+def _rules(request: Request) -> tuple[Rule, ...]:
+    own = request.settings["rules"]
+    return load_rules(Path(own) if own else None)
 
 
 def linked_model(settings: Mapping[str, Any], cohort: Cohort, *, tiny: bool) -> LinkedModel:

@@ -1,41 +1,51 @@
-"""One fitted generator with its conditions, and sampling from any saved model."""
+"""One fitted generator with its conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
-from casemix.core import artifact, expressions, linked, registry
-from casemix.core.cohort import Cohort, Provenance
+from casemix.core import artifact, expressions, registry
+from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
+from casemix.core.constrained import Demand, demands, generate_meeting
 from casemix.core.fields import Schema
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
+from casemix.core.seeding import child
 from casemix.errors import ConditionError, RunError
 from casemix.recipes.chain import generator
 
 KIND = "recipes/single"
+TABLE = "tabular"
 
 
 @dataclass(frozen=True)
 class Single:
-    """A fitted generator of one modality with the fields that it may be given."""
+    """A fitted generator of one modality.
+
+    Args:
+        generator: the generator.
+        schema: the fields that it may be given.
+        columns: those of them that it draws, if they are not given: the columns of a table.
+    """
 
     generator: Generator
     schema: Schema
+    columns: Schema = field(default_factory=Schema)
 
     def save(self, folder: Path) -> None:
         """Write the model."""
         name = registry.name_of(type(self.generator))
         with artifact.writing(folder, KIND, trusted_only=self.generator.trusted_only) as draft:
             self.generator.save(draft.folder("generator"))
-            draft.json("single", {"generator": name, "schema": self.schema.to_json()})
+            fields = {"schema": self.schema.to_json(), "columns": self.columns.to_json()}
+            draft.json("single", {"generator": name, **fields})
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Single:
@@ -44,27 +54,62 @@ class Single:
         about = saved.json("single")
         plugin = registry.load("generators", about["generator"])
         fitted = plugin.load(saved.folder("generator"), trust=trust)
-        return cls(fitted, Schema.from_json(about["schema"]))
+        schema, columns = (Schema.from_json(about[name]) for name in ("schema", "columns"))
+        return cls(fitted, schema, columns)
 
-    def wanted(self, n: int, where: str) -> Conditions:
-        """Return conditions of n new samples whose cells are those that ``where`` fixes.
+    def sample(
+        self,
+        asked: Conditions,
+        *,
+        seed: int,
+        where: str = "",
+        rules: Sequence[Demand] = (),
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Return one sample per row of ``asked``.
+
+        Args:
+            asked: what is known of each.
+            seed: seed.
+            where: an expression that each must meet, over what is given and what is drawn.
+            rules: demands on each row of a table.
+            progress: where to report.
 
         Raises:
-            ConditionError: an expression that does more than fix cells.
+            ConditionError: an expression that asks for more than a value of a field that is not
+                drawn, or that no row met.
         """
-        ids = pd.Index([f"{linked.PREFIX}{i:06d}" for i in range(n)], dtype=object)
-        rows = self.schema.empty(ids)
+        asked = self.fixed(asked, where)
+
+        def generate(given: Conditions) -> Samples:
+            return self.generator.generate(given, seed=seed, progress=progress)
+
+        wanted = [d for d in demands(where, self.schema) if set(d.fields) & set(self.columns.names)]
+        if not (wanted or rules):
+            return generate(asked)
+        return generate_meeting(generate, asked, [*wanted, *rules], seed=child(seed, "meeting"))
+
+    def fixed(self, asked: Conditions, where: str) -> Conditions:
+        """Return the conditions with the cells that ``where`` fixes outright.
+
+        Raises:
+            ConditionError: it asks for more of a field that is not drawn.
+        """
+        asked = asked.align(self.schema)
         cells = expressions.fixed_cells(where, self.schema) if where else {}
-        for name, value in cells.items():
-            rows[name] = value
-        asked = Conditions.of(rows, self.schema)
-        if where and len(asked.where(where)) < n:
-            raise ConditionError(
-                "A single generator is asked for with field == value only.",
-                given=where,
-                next_step="Use --like with a cohort that meets it, or a linked model.",
-            )
-        return asked
+        rows = asked.rows.assign(**{n: [v] * len(asked) for n, v in cells.items()})
+        fixed = Conditions(rows, asked.schema)
+        for demand in demands(where, self.schema):
+            if set(demand.fields) & set(self.columns.names):
+                continue
+            if not demand.holds(fixed.rows).all():
+                raise ConditionError(
+                    "The generator does not draw this field, so that it must be given.",
+                    given=demand.text,
+                    allowed=["field == value", *self.columns.names],
+                    next_step="Use --like with a cohort that meets it, or a linked model.",
+                )
+        return fixed
 
 
 def fit(
@@ -76,106 +121,28 @@ def fit(
     changes: Sequence[str],
     progress: Progress,
 ) -> Single:
-    """Fit a registered generator on its modality of a cohort folder, given these or all fields."""
+    """Fit a registered generator on its modality of a cohort folder, given these or all fields.
+
+    The columns of a table can be given besides.
+    """
     plugin = registry.load("generators", method)
     cohort = Cohort.load(data)
-    given = cohort.conditions(plugin.modality, fields)
+    samples, given = cohort[plugin.modality], cohort.conditions(plugin.modality, fields)
+    columns = Schema()
+    if plugin.modality == TABLE:
+        columns = samples.payload.schema
+        new = columns.pick(n for n in columns.names if n not in given.schema)
+        given = given.join(samples.payload.frame.set_axis(samples.index.index, axis=0), new)
     if fields is None:
         given = given.pick(f.name for f in given.schema if f.kind in plugin.honours)
     unfitted = generator(method, _options(changes))
-    fitted = unfitted.fit(cohort[plugin.modality], given, seed=seed, progress=progress)
-    return Single(fitted, given.schema)
+    fitted = unfitted.fit(samples, given, seed=seed, progress=progress)
+    return Single(fitted, given.schema, columns)
 
 
-def sample(
-    model: Path,
-    *,
-    n: int | None,
-    like: Path | None,
-    where: str,
-    shards: int,
-    seed: int,
-    trust: bool,
-    progress: Progress,
-) -> Cohort:
-    """Return synthetic patients of a saved linked or single model, made in shards.
-
-    Args:
-        model: a folder written by `LinkedModel.save` or `Single.save`.
-        n: how many new patients, or None with ``like``.
-        like: a cohort folder whose recorded context is taken row by row, under new ids.
-        where: see `LinkedModel.sample`.
-        shards: number of parts.
-        seed: seed.
-        trust: allow formats that can run code.
-        progress: where to report.
-    """
-    kind = artifact.kind_of(model)
-    if kind not in (linked.KIND, KIND):
-        raise RunError(f"{model} cannot be sampled from.", given=kind, allowed=[linked.KIND, KIND])
-    if kind == linked.KIND:
-        return _linked(
-            linked.LinkedModel.load(model, trust=trust), n, like, where, shards, seed, progress
-        )
-    single = Single.load(model, trust=trust)
-    asked = single.wanted(int(n or 0), where) if like is None else _like(single, like, where)
-    parts = [
-        single.generator.generate(asked.take(part), seed=seed, progress=progress)
-        for part in _shards(len(asked), shards)
-    ]
-    return _cohort(asked, Samples.concat(parts), seed)
-
-
-def _linked(
-    model: linked.LinkedModel,
-    n: int | None,
-    like: Path | None,
-    where: str,
-    shards: int,
-    seed: int,
-    progress: Progress,
-) -> Cohort:
-    if like is None:
-        asked = model.wanted(int(n or 0))
-    else:
-        given = Cohort.load(like).subject_conditions().pick(model.schema.names)
-        asked = Conditions.of(_renamed(given.values), given.schema)
-    parts = [
-        model.sample(asked.take(part), seed=seed, where=where, progress=progress)
-        for part in _shards(len(asked), shards)
-    ]
-    first = parts[0]
-    modalities = sorted({m for p in parts for m in p.modalities})
-    samples = {m: Samples.concat([p[m] for p in parts if m in p.modalities]) for m in modalities}
-    subjects = pd.concat([p.subjects for p in parts])
-    return Cohort(subjects, first.schema, samples, first.provenance, about=first.about)
-
-
-def _like(single: Single, like: Path, where: str) -> Conditions:
-    given = Cohort.load(like).conditions(single.generator.modality, single.schema.names)
-    given = given.where(where) if where else given
-    subjects = {
-        s: f"{linked.PREFIX}{i:06d}" for i, s in enumerate(pd.unique(given.rows["subject_id"]))
-    }
-    rows = given.rows.assign(subject_id=given.rows["subject_id"].map(subjects))
-    return Conditions(_renamed(rows), given.schema)
-
-
-def _renamed(rows: pd.DataFrame) -> pd.DataFrame:
-    ids = pd.Index([f"{linked.PREFIX}{i:06d}" for i in range(len(rows))], dtype=object)
-    return rows.set_axis(ids, axis=0)
-
-
-def _shards(n: int, shards: int) -> list[np.ndarray]:
-    return [part for part in np.array_split(np.arange(n), min(shards, n)) if len(part)]
-
-
-def _cohort(asked: Conditions, samples: Samples, seed: int) -> Cohort:
-    record_level = samples.schema.names
-    own = Schema(tuple(f for f in asked.schema if f.name not in record_level))
-    per_subject = asked.rows.groupby("subject_id", sort=False).first()[list(own.names)]
-    about = {"name": f"casemix synthetic {samples.modality}", "seed": str(seed)}
-    return Cohort(per_subject, own, {samples.modality: samples}, Provenance.SYNTHETIC, about=about)
+def wanted(schema: Schema, ids: Sequence[str]) -> Conditions:
+    """Return conditions of new samples of which nothing is known."""
+    return Conditions.of(schema.empty(pd.Index(list(ids), dtype=object)), schema)
 
 
 def _options(changes: Sequence[str]) -> dict[str, object]:
