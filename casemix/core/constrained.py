@@ -1,10 +1,10 @@
 """Samples that meet demands: ranges, operators and rules over the cells of a row.
 
 A generator takes cells that are known. A demand such as ``age > 70`` names many cells that would
-do, so rows are drawn, and those that miss it are drawn again, a fixed number of times: an exact
-draw given the demand. What is met too rarely for that is not searched for without end: cells that
-meet the demand are taken from a pool of the generator's own rows, and the rest of the row is drawn
-given them. No step depends on which other rows are asked for.
+do, so a row that misses it has candidates, a fixed number at most, of which the first that meets
+it is taken: an exact draw given the demand. What is met too rarely for that is not searched for
+without end: cells that meet the demand are taken from a pool of the generator's own rows, and the
+rest of the row is drawn given them. No step depends on which other rows are asked for.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from casemix.core.fields import Schema
 from casemix.core.samples import Samples
 from casemix.errors import ConditionError
 
-_ROUNDS = 8  # draws of a row before cells are taken from the pool
-_POOLS = (512, 4096, 32768)  # rows drawn in search of some that meet the demand
-_ENOUGH = 64  # rows of the pool to choose from, before it grows
+_CANDIDATES = (4, 16, 64)  # further draws of a row before cells are taken from a pool
+_AT_ONCE = 50_000  # rows drawn in one go
+_POOLS = (256, 2048, 16384)  # rows drawn in search of some that meet the demands
+_ENOUGH = 16  # rows of the pool to choose from, before it grows
 
 Generate = Callable[[Conditions], Samples]
 
@@ -121,17 +122,29 @@ class _Found:
         return np.stack([~demand.holds(rows) for demand in self.wanted], axis=1)
 
     def redraw(self, generate: Generate, known: Conditions, tag: str) -> None:
-        """Draw the open rows again, a few times, given what is known of them."""
-        for attempt in range(1, _ROUNDS):
-            if not len(self.open):
-                return
-            drawn = generate(_renamed(known.take(self.open), f"#{tag}{attempt}"))
-            source = np.arange(len(self.samples))
-            source[self.open] = len(self.samples) + np.arange(len(drawn))
-            both = type(drawn.payload).concat([self.samples.payload, drawn.payload])
-            self.samples = replace(self.samples, payload=both.take(source))
-            good = met(rows_of(drawn, self.asked.take(self.open)), self.wanted)
-            self.open = self.open[~good]
+        """Draw candidates for the open rows, given what is known of them."""
+        for k in _CANDIDATES:
+            most = max(1, _AT_ONCE // k)
+            for rows in np.split(self.open, range(most, len(self.open), most)):
+                if len(rows):
+                    self._candidates(generate, known, rows, k, f"#{tag}{k}")
+
+    def _candidates(
+        self, generate: Generate, known: Conditions, rows: np.ndarray, k: int, tag: str
+    ) -> None:
+        """Put the first of k candidates that meets the demands in each row's place.
+
+        Where none does, the first stands there, and the row stays open.
+        """
+        drawn = generate(_repeated(known, rows, k, tag))
+        asked = _repeated(self.asked, rows, k, tag)
+        good = met(rows_of(drawn, asked), self.wanted).reshape(-1, k)
+        source = np.arange(len(self.samples))
+        first = np.arange(len(rows)) * k + good.argmax(axis=1)
+        source[rows] = len(self.samples) + first
+        both = type(drawn.payload).concat([self.samples.payload, drawn.payload])
+        self.samples = replace(self.samples, payload=both.take(source))
+        self.open = np.setdiff1d(self.open, rows[good.any(axis=1)])
 
 
 def _guided(
@@ -209,9 +222,11 @@ def _with_rows(asked: Conditions, positions: np.ndarray, part: Conditions) -> Co
     return Conditions(rows, asked.schema)
 
 
-def _renamed(asked: Conditions, suffix: str) -> Conditions:
-    ids = pd.Index([f"{i}{suffix}" for i in asked.sample_ids], dtype=object)
-    return Conditions(asked.rows.set_axis(ids, axis=0), asked.schema)
+def _repeated(asked: Conditions, rows: np.ndarray, k: int, tag: str) -> Conditions:
+    """Return these rows k times each, under ids of their own."""
+    again = asked.rows.iloc[np.repeat(rows, k)]
+    ids = [f"{i}{tag}.{c % k}" for c, i in enumerate(again.index)]
+    return Conditions(again.set_axis(pd.Index(ids, dtype=object), axis=0), asked.schema)
 
 
 def _impossible(asked: Conditions, wanted: Sequence[Demand]) -> ConditionError:

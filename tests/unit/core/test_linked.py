@@ -8,6 +8,7 @@ import pytest
 
 from casemix.core import registry
 from casemix.core.cohort import Cohort
+from casemix.core.constrained import demands
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.linked import LinkedModel
 from casemix.core.progress import Progress
@@ -69,6 +70,47 @@ def test_where_is_met_by_everyone_and_needs_a_possible_wish(fitted):
     assert (made.subjects["age"] > 55).all()
     with pytest.raises(ConditionError, match=r"met: age > 94\.9"):
         fitted.sample(2, seed=1, where="age > 94.9 and age < 94.95")
+
+
+def test_where_reads_the_table_and_the_context_follows(fitted):
+    low, high = (
+        fitted.sample(40, seed=1, where=where)
+        for where in ("egfr < 45", "egfr > 95 and sex == 'M'")
+    )
+    assert (low["tabular"].payload.frame["egfr"] < 60).all()
+    assert (high["tabular"].payload.frame["egfr"] > 95).all()
+    assert (high.subjects["sex"] == "M").all()
+    assert low.subjects["age"].mean() > high.subjects["age"].mean() + 5
+
+
+def test_a_part_of_wished_patients_is_the_same_as_in_the_whole(fitted):
+    whole = fitted.sample(8, seed=3, where="creatinine > 1.3")
+    part = fitted.sample(fitted.wanted(8).take(np.array([6, 2])), seed=3, where="creatinine > 1.3")
+    assert part.subjects.equals(whole.subjects.iloc[[6, 2]])
+    expected = whole["tabular"].take([6, 2])
+    assert part["tabular"].payload.to_table().equals(expected.payload.to_table())
+
+
+def test_a_column_can_be_fixed(fitted):
+    made = fitted.sample(6, seed=2, where="beta_blocker == 'yes'")
+    assert (made["tabular"].payload.frame["beta_blocker"] == "yes").all()
+
+
+def test_rules_are_met_by_context_and_table(fitted):
+    rules = {
+        "context": demands("age < 80", fitted.schema),
+        "tabular": demands("creatinine < 1.2 and age > 0", fitted.schema.join(fitted.columns)),
+    }
+    made = fitted.sample(20, seed=5, rules=rules)
+    assert (made.subjects["age"] < 80).all()
+    known = made["tabular"].payload.frame["creatinine"].dropna()
+    assert (known < 1.2).all()
+
+
+def test_a_table_that_comes_late_cannot_be_wished_for(cohort):
+    model = chain(order=("text", "tabular")).fit(cohort, seed=1)
+    with pytest.raises(ConditionError, match="after other modalities"):
+        model.sample(3, seed=1, where="creatinine > 1.2")
 
 
 def test_given_patients_are_continued(fitted, cohort):
