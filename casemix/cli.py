@@ -40,7 +40,10 @@ def run(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", "--real", help="A cohort folder; without it the embedded phantom is used."
+            "--data",
+            "--real",
+            help="A cohort folder, or for ehr-tables a CSV or parquet table; without it the "
+            "embedded phantom is used.",
         ),
     ] = None,
     synthetic: Annotated[
@@ -109,25 +112,53 @@ def import_(
     mapping: Annotated[
         str,
         typer.Argument(
-            help="A mapping YAML, or the name of a shipped one (casemix list mappings)."
+            help="A mapping YAML, the name of a shipped one (casemix list mappings), or a format: "
+            "csv, parquet, omop, meds."
         ),
     ],
     root: Annotated[
-        Path, typer.Option(help="The folder that the mapping's file names start from.")
+        Path,
+        typer.Option(help="The folder to read; a mapping's file names start from it."),
     ],
     out: Out,
 ) -> None:
-    """Read a folder of tables, images and series into a cohort, as a mapping says.
+    """Read a folder of tables, images and series into a cohort, as a mapping or a format says.
 
-    Example: casemix import ptbxl_subset --root data/ptbxl_subset --out cohorts/ptbxl
+    casemix import ptbxl_subset --root data/ptbxl_subset --out cohorts/ptbxl
+
+    casemix import omop --root data/cdm --out cohorts/cdm
     """
-    from casemix.recipes.mapping import import_cohort
+    from casemix.recipes import formats
 
-    cohort, report = import_cohort(mapping, root)
+    if mapping in formats.names():
+        cohort, lines = formats.read(mapping, root)
+    else:
+        from casemix.recipes.mapping import import_cohort
+
+        cohort, report = import_cohort(mapping, root)
+        lines = report.lines()
     cohort.save(out)
-    for line in report.lines():
+    for line in lines:
         typer.echo(line)
     _describe(cohort, out)
+
+
+@app.command()
+def export(
+    cohort: Annotated[Path, typer.Argument(help="A cohort folder.")],
+    out: Out,
+    format_: Annotated[str, typer.Option("--format", help="csv, parquet, omop or meds.")],
+) -> None:
+    """Write a cohort as what other tools read; what the format cannot hold is said.
+
+    Example: casemix export runs/linked-patients/synthetic --format omop --out omop
+    """
+    from casemix.core.cohort import Cohort
+    from casemix.recipes import formats
+
+    for note in formats.write(format_, Cohort.load(cohort), out):
+        typer.echo(note)
+    typer.echo(f"{format_}: {out}")
 
 
 @app.command()
@@ -332,7 +363,7 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            help="generators, evaluators, metrics, recipes or mappings; all if left out."
+            help="generators, evaluators, metrics, recipes, mappings or formats; all if left out."
         ),
     ] = "",
     as_json: AsJson = False,

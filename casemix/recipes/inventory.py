@@ -13,8 +13,9 @@ import yaml
 from casemix.core import registry
 from casemix.errors import PluginError, did_you_mean
 from casemix.recipes import catalogue
+from casemix.recipes.formats import FORMATS
 
-GROUPS = ("generators", "evaluators", "metrics", "recipes", "mappings")
+GROUPS = ("generators", "evaluators", "metrics", "recipes", "mappings", "formats")
 _MAPPINGS = Path(__file__).parent / "mapping" / "shipped"
 
 
@@ -44,6 +45,8 @@ def _entries(group: str) -> dict[str, str]:
         return {name: catalogue.describe(name)["summary"] for name in catalogue.names()}
     if group == "mappings":
         return {p.stem: _summary(p) for p in sorted(_MAPPINGS.glob("*.yaml"))}
+    if group == "formats":
+        return {name: form.summary for name, form in FORMATS.items()}
     return _metrics()
 
 

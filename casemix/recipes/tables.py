@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +11,12 @@ import pandas as pd
 from casemix.core.cohort import Cohort
 from casemix.errors import RunError
 from casemix.recipes.mapping import ImportReport, MappingSpec, import_cohort
+from casemix.recipes.mapping.dialect import sniff
 from casemix.recipes.mapping.files import FORMATS, read_table
-from casemix.recipes.mapping.infer import infer_mapping
+from casemix.recipes.mapping.infer import Inferred, infer_mapping
 from casemix.recipes.mapping.load import load_mapping, mapping_of
 from casemix.recipes.mapping.parse import parse_yaml
+from casemix.recipes.mapping.rows_of_subjects import NOBODY
 from casemix.recipes.mapping.spec import TableSpec
 
 
@@ -26,11 +28,15 @@ class Read:
         cohorts: by name.
         mapping: the YAML text that tables were read with; empty where all are cohort folders.
         notes: what was found out of range, unknown or left out, for a person.
+        spec: the same mapping, parsed.
+        reasons: column -> why it is read so, where the mapping was inferred.
     """
 
     cohorts: Mapping[str, Cohort]
     mapping: str = ""
     notes: Sequence[str] = ()
+    spec: MappingSpec | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_cohorts(
@@ -43,7 +49,8 @@ def read_cohorts(
             are read with one mapping.
         mapping: a mapping's YAML file whose only table stands for each of these tables; without
             it one is inferred from all of them together.
-        subject: the column that names the subject, where the mapping is inferred.
+        subject: the column that names the subject, where the mapping is inferred; see
+            `casemix.recipes.mapping.infer.infer_mapping`. It is guessed for one table only.
 
     Raises:
         RunError: another kind of file, or a mapping of several tables.
@@ -53,20 +60,11 @@ def read_cohorts(
     if not files:
         return Read(found)
     for path in files.values():
-        if not path.exists():
-            raise RunError(
-                f"There is no such file or folder: {path}.",
-                allowed=f"a cohort folder, {', '.join(sorted(FORMATS))}",
-                next_step="Give the path of a cohort folder or of a table.",
-            )
-        if path.suffix not in FORMATS or not path.is_file():
-            raise RunError(
-                f"{path} is not a cohort folder and not a table.",
-                given=path.suffix or "no ending",
-                allowed=["a cohort folder", *FORMATS],
-            )
-    text = mapping.read_text(encoding="utf-8") if mapping else _inferred(files, subject)
-    spec = load_mapping(mapping) if mapping else mapping_of(parse_yaml(text))
+        _check_table(path)
+    inferred = (
+        Inferred(mapping.read_text(encoding="utf-8")) if mapping else _inferred(files, subject)
+    )
+    spec = load_mapping(mapping) if mapping else mapping_of(parse_yaml(inferred.text))
     if len(spec.tables) != 1:
         raise RunError("The mapping of a single table names one table.", given=list(spec.tables))
     notes: list[str] = []
@@ -74,13 +72,40 @@ def read_cohorts(
         prefix = f"{name}-" if len(files) > 1 else ""
         found[name], report = _imported(spec, path, prefix)
         notes += [f"{path.name}: {line}" for line in report.lines()]
-    return Read({name: found[name] for name in paths}, text, notes)
+    cohorts = {name: found[name] for name in paths}
+    return Read(cohorts, inferred.text, notes, spec, inferred.reasons)
 
 
-def _inferred(files: Mapping[str, Path], subject: str) -> str:
-    frames = [read_table(p.parent, TableSpec(p.name), "table") for p in files.values()]
+def raw_table(path: Path, spec: MappingSpec) -> pd.DataFrame:
+    """Return the rows of the one table of a mapping as its file holds them, unfiltered."""
+    (table,) = spec.tables.values()
+    return read_table(path.parent, replace(table, file=path.name), "table")
+
+
+def _check_table(path: Path) -> None:
+    if not path.exists():
+        raise RunError(
+            f"There is no such file or folder: {path}.",
+            allowed=f"a cohort folder, {', '.join(sorted(FORMATS))}",
+            next_step="Give the path of a cohort folder or of a table.",
+        )
+    if path.suffix.lower() not in FORMATS or not path.is_file():
+        raise RunError(
+            f"{path} is not a cohort folder and not a table.",
+            given=path.suffix or "no ending",
+            allowed=["a cohort folder", *FORMATS],
+        )
+
+
+def _inferred(files: Mapping[str, Path], subject: str) -> Inferred:
     first = next(iter(files.values()))
-    return infer_mapping(pd.concat(frames, ignore_index=True), file=first.name, subject=subject)
+    text = first.suffix.lower() in (".csv", ".tsv")
+    written = sniff(first, "table") if text else TableSpec(first.name)
+    frames = [read_table(p.parent, replace(written, file=p.name), "table") for p in files.values()]
+    # Equal ids in several files need not be the same people, so none is guessed there.
+    subject = subject or (NOBODY if len(frames) > 1 else "")
+    whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    return infer_mapping(whole, file=first.name, subject=subject, written=written)
 
 
 def _imported(spec: MappingSpec, path: Path, prefix: str) -> tuple[Cohort, ImportReport]:

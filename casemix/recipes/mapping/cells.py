@@ -12,6 +12,7 @@ from casemix.recipes.mapping.fields import FieldSpec, plain
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.report import FieldCounts
 
+_SHOWN = 60  # characters of a cell in a message
 _LISTS = (list, tuple, np.ndarray)
 
 
@@ -160,6 +161,9 @@ def _levels(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
     coded = known & _coded(raw, spec)
     values = texts.mask(coded).map(spec.meaning, na_action="ignore").astype(object)
     invalid = known & ~coded & values.isna().to_numpy()
+    pooled = int(invalid.sum()) if spec.other else 0
+    if spec.other:
+        values, invalid = values.mask(invalid, spec.other), np.zeros(len(raw), dtype=bool)
     if invalid.any():
         _refuse_invalid(texts[invalid], spec, place, "one of the levels")
     values = values.astype(object).mask(values.isna(), None)
@@ -170,6 +174,7 @@ def _levels(raw: pd.Series, spec: FieldSpec, place: str) -> Cells:
         int(coded.sum()),
         int(invalid.sum()),
         examples=_examples(texts[invalid]),
+        pooled=pooled,
     )
     return Cells(values, np.zeros(len(raw), dtype=bool), counts)
 
@@ -209,7 +214,8 @@ def _coded(raw: pd.Series, spec: FieldSpec) -> np.ndarray:
 
 
 def _examples(cells: pd.Series) -> tuple[str, ...]:
-    return tuple(str(cell) for cell in pd.unique(cells)[:5])
+    texts = [str(cell) for cell in pd.unique(cells)[:5]]
+    return tuple(t if len(t) <= _SHOWN else t[:_SHOWN] + "..." for t in texts)
 
 
 def _refuse_invalid(cells: pd.Series, spec: FieldSpec, place: str, wanted: str) -> None:

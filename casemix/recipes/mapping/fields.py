@@ -85,6 +85,8 @@ class FieldSpec:
         description: one plain sentence.
         column: the table's column, by default the field's name; codes may have several.
         until: a date column: the value is the time from the (date) column to it, in `unit`.
+        since: another date column or an ISO date: the value is the time from it to the (date)
+            column, in `unit`.
         codes: read events with these codes instead of a column; ``*`` stands for any text.
         aggregate: how several events become one value, by default as the events block says;
             ``present`` (binary) says whether there was any.
@@ -93,6 +95,7 @@ class FieldSpec:
             record (of events: the one measurement), or stops the import.
         invalid: text in place of a number, an infinite number or an unlisted level becomes
             missing, or stops the import.
+        other: the level that an unlisted cell becomes, for a column of many levels.
         convert: change of unit.
         split: what separates several codes within a cell.
         contains: a binary field that says whether the cell's codes contain this one.
@@ -106,11 +109,13 @@ class FieldSpec:
     description: str = ""
     column: tuple[str, ...] = ()
     until: str = ""
+    since: str = ""
     codes: tuple[str, ...] = ()
     aggregate: Aggregate | None = None
     missing: tuple[Cell, ...] = ()
     outside: Literal["missing", "clip", "drop", "error"] = "missing"
     invalid: Literal["missing", "error"] = "error"
+    other: str = ""
     convert: Convert | None = None
     split: str = ""
     contains: str = ""
@@ -130,13 +135,19 @@ class FieldSpec:
                 name=name,
                 kind=Kind(self.kind),
                 unit=self.unit,
-                levels=self.levels.names if self.levels else (),
+                levels=self.level_names,
                 range=self.range,
                 code_system=self.code_system,
                 description=self.description,
             )
         except SchemaError as error:
             raise problem(place, error.what, given=error.given, allowed=error.allowed) from error
+
+    @property
+    def level_names(self) -> tuple[str, ...]:
+        """The levels, with that of unlisted cells; empty where the kind alone says them."""
+        listed = self.levels.names if self.levels else ()
+        return (*listed, self.other) if self.other and self.other not in listed else listed
 
     @property
     def meaning(self) -> Mapping[str, str]:
@@ -167,6 +178,9 @@ def _check(spec: FieldSpec, place: str) -> None:
         (bool(spec.column) and bool(spec.codes), "give either 'column' or 'codes', not both."),
         (len(spec.column) > 1 and not codes, "only a field of kind codes has several columns."),
         (bool(spec.until) and not numeric, "'until' needs kind numeric."),
+        (bool(spec.since) and not numeric, "'since' needs kind numeric."),
+        (bool(spec.since) and bool(spec.until or spec.codes), "'since' needs a date column only."),
+        (bool(spec.other) and spec.levels is None, "'other' needs 'levels'."),
         (bool(spec.until) and bool(spec.codes), "'until' needs a column, not 'codes'."),
         (spec.convert is not None and not numeric, "only a numeric field can be converted."),
         (spec.outside != "missing" and spec.range is None, "'outside' needs a 'range'."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from casemix.errors import MappingError, did_you_mean
+from casemix.recipes.mapping.dialect import check_text
 from casemix.recipes.mapping.parse import problem
 from casemix.recipes.mapping.spec import TableSpec
 
@@ -110,26 +112,54 @@ def _read(path: Path, spec: TableSpec, place: str) -> pd.DataFrame:
         raise problem(place, "unknown table format.", given=path.name, allowed=FORMATS)
     try:
         if suffix == ".parquet":
-            return pq.read_table(path).to_pandas()
+            table = pq.read_table(path)
+            _check_names(path, table.column_names, place)
+            return table.to_pandas()
         if suffix in (".csv", ".tsv"):
-            return _read_csv(path, spec, "\t" if suffix == ".tsv" else ",")
+            return _read_csv(path, spec, "\t" if suffix == ".tsv" else ",", place)
         return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+    except UnicodeDecodeError as error:
+        raise problem(
+            place,
+            f"{path.name} is not written in {spec.encoding}.",
+            given=str(error),
+            next_step="Name its encoding in the table's block, such as encoding: cp1252.",
+        ) from error
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:
         raise _damaged(path, place, error) from error
 
 
-def _read_csv(path: Path, spec: TableSpec, separator: str) -> pd.DataFrame:
+def _read_csv(path: Path, spec: TableSpec, separator: str, place: str) -> pd.DataFrame:
+    separator = spec.separator or separator
+    # A byte-order mark is no part of the first column's name.
+    encoding = "utf-8-sig" if spec.encoding.lower() in ("utf-8", "utf8") else spec.encoding
+    with path.open("rb") as raw:
+        check_text(path, raw.read(4096), place)
+    with path.open(encoding=encoding, newline="") as stream:
+        _check_names(path, next(csv.reader(stream, delimiter=separator), []), place)
     frame = pd.read_csv(
         path,
-        sep=spec.separator or separator,
-        encoding=spec.encoding,
+        sep=separator,
+        encoding=encoding,
         dtype=str,
+        index_col=False,
         keep_default_na=False,
         na_values=[""],
     )
     if spec.decimal == ",":
         frame = frame.replace({_DECIMAL_COMMA: r"\1.\2"}, regex=True)
     return frame
+
+
+def _check_names(path: Path, names: list[str], place: str) -> None:
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise problem(
+            place,
+            f"{path.name} has columns of the same name.",
+            given=twice,
+            next_step="Give each column a name of its own.",
+        )
 
 
 def _absent(root: Path, path: Path, name: str, place: str) -> MappingError:

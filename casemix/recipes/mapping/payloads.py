@@ -34,7 +34,7 @@ from casemix.recipes.mapping.spec import (
     TextRecords,
 )
 from casemix.recipes.mapping.tables import Tables, column
-from casemix.recipes.mapping.times import between
+from casemix.recipes.mapping.times import between, since
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ def typed_columns(
 
 def _raw(name: str, spec: FieldSpec, rows: pd.DataFrame, place: str) -> pd.Series:
     found = [column(rows, c, f"{place}.column") for c in spec.column or (name,)]
+    if spec.since:
+        return since(rows, found[0], spec.since, spec.unit, place)
     if spec.until:
         return between(found[0], column(rows, spec.until, f"{place}.until"), spec.unit, place)
     if len(found) == 1:

@@ -28,6 +28,7 @@ class FieldCounts:
         unit: the field's unit.
         outside: what was done with numbers outside the range.
         examples: some invalid cells.
+        pooled: unlisted levels that became the level of all others.
     """
 
     place: str
@@ -41,6 +42,7 @@ class FieldCounts:
     unit: str = ""
     outside: str = "missing"
     examples: tuple[str, ...] = ()
+    pooled: int = 0
 
     def lines(self) -> list[str]:
         """Return what a person should know, if anything."""
@@ -53,6 +55,8 @@ class FieldCounts:
                 f"{self.invalid} of {known} cells could not be read "
                 f"({', '.join(self.examples)}): set to missing"
             )
+        if self.pooled:
+            found.append(f"{self.pooled} of {known} cells are none of the levels: pooled")
         if self.out_of_range and self.extremes and self.range:
             low, high = self.extremes
             found.append(

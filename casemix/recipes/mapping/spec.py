@@ -39,6 +39,7 @@ class TableSpec:
         where: comparisons that a row must meet: ``kind == 'cxr' and age >= 18``.
         match: column -> patterns, ``*`` for any text; the cell must match one of them.
         dates: column -> how its dates are written, as in ``strptime``, where not in ISO form.
+        invalid_dates: a cell of those columns that is not a date stops the import, or is missing.
         require: columns that must not be missing.
         order_by: column to sort by before `distinct`.
         distinct: keep the first row of each combination of these columns.
@@ -53,6 +54,7 @@ class TableSpec:
     where: str = ""
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    invalid_dates: Literal["error", "missing"] = "error"
     require: tuple[str, ...] = ()
     order_by: str = ""
     distinct: tuple[str, ...] = ()

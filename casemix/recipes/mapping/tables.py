@@ -62,10 +62,21 @@ class Tables:
             frame[spec.number_rows] = [f"{i:07d}" for i in range(len(frame))]
         for written, spelling in spec.dates.items():
             where = f"{place}.dates.{written}"
-            frame[written] = dates(column(frame, written, where), where, spelling)
+            cells = column(frame, written, where)
+            frame[written] = dates(cells, where, spelling, invalid=spec.invalid_dates)
+            self._note_lost(cells, frame[written], where)
         for i, other in enumerate(spec.join):
             frame = _joined(frame, self[other.table], other, f"{place}.join.{i}")
         return _filtered(frame, spec, place, self.ledger)
+
+    def _note_lost(self, cells: pd.Series, read: pd.Series, place: str) -> None:
+        lost = cells[read.isna() & cells.notna()]
+        if len(lost):
+            some = ", ".join(str(cell) for cell in lost.unique()[:5])
+            self.ledger.notes.append(
+                f"{place}: {len(lost)} of {int(cells.notna().sum())} cells are not dates of the "
+                f"years 1678 to 2261 ({some}): set to missing"
+            )
 
 
 def column(frame: pd.DataFrame, name: str, place: str) -> pd.Series:

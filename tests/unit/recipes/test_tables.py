@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from casemix.errors import MappingError, RunError
-from casemix.recipes.mapping.infer import infer_field, infer_mapping
 from casemix.recipes.tables import read_cohorts
 
 
@@ -21,33 +20,6 @@ def frame(n=80, seed=0):
             "nothing": np.nan,
         }
     )
-
-
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [
-        ([1.5, 2.5, 3.5, 4.0], {"kind": "numeric", "range": [1.5, 4]}),
-        (["1", "2", "3", "4"], {"kind": "numeric", "range": [1, 4]}),
-        (["5", "NA", "7", "8", "9"], {"kind": "numeric", "range": [5, 9], "missing": ["NA"]}),
-        (["F", "M", "F"], {"kind": "binary", "levels": ["F", "M"]}),
-        ([0, 1, 1], {"kind": "binary", "levels": ["0", "1"]}),
-        ([True, False], {"kind": "binary", "levels": ["false", "true"]}),
-        (["10", "2", "low"], {"kind": "categorical", "levels": ["2", "10", "low"]}),
-        ([np.nan, np.nan], None),
-        (list(range(60)), None),
-        ([f"text {i}" for i in range(60)], None),
-        (pd.to_datetime(["2020-01-01", "2021-01-01"]), None),
-    ],
-)
-def test_kinds_are_inferred_from_cells(cells, expected):
-    assert infer_field(pd.Series(cells)) == expected
-
-
-def test_names_become_field_names_and_what_is_left_out_is_said():
-    text = infer_mapping(frame(), file="table.csv", subject="Patient ID")
-    assert "Columns that were left out: comment, nothing." in text
-    assert "age_years:" in text
-    assert "column: Age (years)" in text
 
 
 def test_a_table_becomes_a_cohort_by_its_own_mapping(tmp_path):
@@ -75,6 +47,13 @@ def test_tables_that_are_read_together_share_levels_and_no_ids(tmp_path):
     assert a["tabular"].payload.schema == b["tabular"].payload.schema
     assert a["tabular"].payload.schema["site"].levels == ("a1", "b1", "c1")
     assert not set(a.subjects.index) & set(b.subjects.index)
+
+
+def test_a_column_named_for_patients_is_their_id_unless_told_otherwise(tmp_path):
+    frame().to_csv(tmp_path / "table.csv", index=False)
+    found = {s: read_cohorts({"a": tmp_path / "table.csv"}, subject=s) for s in ("", "none")}
+    assert [len(read.cohorts["a"]) for read in found.values()] == [40, 80]
+    assert "a guess by its name" in found[""].mapping
 
 
 def test_other_files_and_empty_tables_are_errors(tmp_path):

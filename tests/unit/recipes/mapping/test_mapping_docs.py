@@ -43,6 +43,6 @@ def test_the_worked_example_gives_its_report(blocks, tmp_path):
 def test_the_page_explains_every_key_of_a_field():
     text = PAGE.read_text(encoding="utf-8")
     keys = list(FieldSpec.__dataclass_fields__)
-    assert len(keys) == 16
+    assert len(keys) == 18
     for key in keys:
         assert f"`{key}`" in text, key

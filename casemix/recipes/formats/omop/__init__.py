@@ -1,0 +1,8 @@
+"""The OMOP Common Data Model 5.4, in and out."""
+
+from __future__ import annotations
+
+from casemix.recipes.formats.omop.export import write
+from casemix.recipes.formats.omop.importing import read
+
+__all__ = ["read", "write"]
