@@ -109,36 +109,31 @@ def phantom(
 
 @app.command("import")
 def import_(
-    mapping: Annotated[
+    source: Annotated[
         str,
         typer.Argument(
-            help="A mapping YAML, the name of a shipped one (casemix list mappings), or a format: "
-            "csv, parquet, omop, meds."
+            help="How to read it: a mapping YAML or a shipped one (casemix list mappings), a "
+            "format (csv, parquet, omop, meds), or keys of linked tables: a YAML, shipped ones, "
+            "or linked-tables to have them inferred."
         ),
     ],
-    root: Annotated[
-        Path,
-        typer.Option(help="The folder to read; a mapping's file names start from it."),
-    ],
+    root: Annotated[Path, typer.Option(help="The folder to read.")],
     out: Out,
 ) -> None:
-    """Read a folder of tables, images and series into a cohort, as a mapping or a format says.
+    """Read a folder of tables, images, series or events into a cohort.
 
     casemix import ptbxl_subset --root data/ptbxl_subset --out cohorts/ptbxl
 
     casemix import omop --root data/cdm --out cohorts/cdm
+
+    casemix import linked-tables --root data/hospital --out cohorts/hospital
     """
-    from casemix.recipes import formats
+    from casemix.recipes.sources import read_source
 
-    if mapping in formats.names():
-        cohort, lines = formats.read(mapping, root)
-    else:
-        from casemix.recipes.mapping import import_cohort
-
-        cohort, report = import_cohort(mapping, root)
-        lines = report.lines()
+    keys = out.with_name(f"{out.name}.keys.yaml")
+    cohort, notes = read_source(source, root, keys_to=keys)
     cohort.save(out)
-    for line in lines:
+    for line in notes:
         typer.echo(line)
     _describe(cohort, out)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from casemix.core.conditions import Conditions
@@ -14,7 +15,7 @@ from casemix.core.fields import Field, Kind, Schema
 from casemix.errors import ConditionError
 
 _MOST = 64  # codes of a field that get a column of their own
-_LEAST = 3  # training rows with a code, before it gets one: it points to nobody
+_LEAST = 3  # subjects with a code, before it gets one: it points to nobody
 _RARE = "(rare)"
 
 
@@ -23,9 +24,8 @@ class CodeColumns:
     """Which codes each field of codes has a column for.
 
     A list of codes becomes ``yes`` or ``no`` in the binary fields ``diagnoses=I21``, ... of the
-    most frequent codes that at least three rows have, and in ``diagnoses=(rare)`` for the others
-    together. An unspecified list
-    is unspecified in all of them; an empty one is ``no`` in all.
+    most frequent codes that enough subjects have, and in ``diagnoses=(rare)`` for the others
+    together. An unspecified list is unspecified in all of them; an empty one is ``no`` in all.
 
     Args:
         common: field -> the codes that have a column, most frequent first.
@@ -36,15 +36,32 @@ class CodeColumns:
     rare: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, frame: pd.DataFrame, schema: Schema) -> CodeColumns:
-        """Learn the codes of each field of codes from training rows."""
+    def fit(
+        cls,
+        frame: pd.DataFrame,
+        schema: Schema,
+        subjects: pd.Series | np.ndarray | None = None,
+        *,
+        least: int = _LEAST,
+    ) -> CodeColumns:
+        """Learn the codes of each field of codes from training rows.
+
+        Args:
+            frame: the rows, (n, fields).
+            schema: the fields.
+            subjects: whose each row is, (n,); each row its own subject's if None.
+            least: how many subjects must have a code before it gets a column.
+        """
         common, rare = {}, {}
+        owners = np.arange(len(frame)) if subjects is None else np.asarray(subjects)
         for f in schema:
             if f.kind is Kind.CODES:
                 lists = frame[f.name].dropna()
-                counts = Counter(code for codes in lists for code in set(codes))
+                whose = owners[frame[f.name].notna().to_numpy()]
+                pairs = {(o, code) for o, codes in zip(whose, lists, strict=True) for code in codes}
+                counts = Counter(code for _, code in pairs)
                 ranked = sorted(counts, key=lambda code: (-counts[code], code))
-                own = [code for code in ranked[:_MOST] if counts[code] >= _LEAST]
+                own = [code for code in ranked[:_MOST] if counts[code] >= least]
                 common[f.name], rare[f.name] = tuple(own), tuple(ranked[len(own) :])
         return cls(common, rare)
 

@@ -38,6 +38,11 @@ _ROWS_PER_SHARD = 20_000
 _GROUP = "split_group"
 
 
+def is_cohort(folder: Path) -> bool:
+    """Return whether a folder is a cohort folder, damaged or not."""
+    return (folder / _ABOUT).is_file()
+
+
 def save(cohort: Cohort, folder: Path, *, replace: bool) -> None:
     """Write the folder; it appears whole or not at all.
 

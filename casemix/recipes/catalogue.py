@@ -14,7 +14,7 @@ from casemix.core.progress import Progress
 from casemix.errors import RunError, did_you_mean
 
 _FOLDER = Path(__file__).parent
-_FILES = ("mapping", "rules")  # settings that name a file, whose content counts
+_FILES = ("mapping", "rules")  # settings that may name a file, whose content counts
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Request:
             "files": {
                 name: Path(self.settings[name]).read_text(encoding="utf-8")
                 for name in _FILES
-                if self.settings.get(name)
+                if self.settings.get(name) and Path(self.settings[name]).is_file()
             },
         }
 

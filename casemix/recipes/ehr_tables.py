@@ -1,4 +1,4 @@
-"""A table in; a synthetic table and a report on it out."""
+"""Tables in; synthetic tables and a report on them out."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from casemix.core.cohort import Cohort
+from casemix.core.cohort_folder import is_cohort
 from casemix.core.files import atomic_json, atomic_text, read_json
 from casemix.core.progress import Progress
 from casemix.core.seeding import child
 from casemix.errors import RunError
 from casemix.recipes.catalogue import Request
 from casemix.recipes.chain import make_patients
+from casemix.recipes.linked_tables import check_keys, keys_text, load_keys
+from casemix.recipes.linked_tables import write_tables as write_linked
 from casemix.recipes.mapping import MappingSpec
 from casemix.recipes.mapping.fields import FieldSpec
 from casemix.recipes.mapping.layout import Column, from_json, plan, to_json
 from casemix.recipes.mapping.spec import TabularRecords
 from casemix.recipes.mapping.write_back import flat, written
 from casemix.recipes.run_folder import RunFolder
+from casemix.recipes.sources import LINKED as INFERRED
+from casemix.recipes.sources import read_source
 from casemix.recipes.tables import Read, raw_table, read_cohorts
 
 FEWEST = 20  # subjects: below, no split leaves enough to fit and to judge
+TABLE, LINKED, EVENTS = "tabular", "relational", "events"
 _LAYOUT = "layout.json"
+_KEYS = "keys.yaml"
+_TABLES_README = """\
+# Synthetic tables, no real patients
+
+Made by casemix (seed {seed}). No row belongs to a person. Keys are counted anew, and each subject
+has a made-up index date. How good they are, and how private: `report.html` beside this folder.
+"""
 _README = """\
 # {name}: synthetic, no real patients
 
@@ -45,17 +58,67 @@ How the columns were read: `mapping.yaml`.
 
 
 def run(request: Request, progress: Progress) -> None:
-    """Make a synthetic table; see ``ehr_tables.yaml`` for the settings."""
-    chain = {"order": ["tabular"], "tabular": request.settings["method"], "embedding_size": 8}
-    whole = replace(request, settings={**request.settings, **chain})
+    """Make synthetic tables; see ``ehr_tables.yaml`` for the settings."""
+    settings = request.settings
+    chain = {
+        "order": [TABLE, LINKED, EVENTS],
+        TABLE: settings["method"],
+        LINKED: settings["linked_tables"],
+        EVENTS: settings["events"],
+        "embedding_size": 8,
+    }
+    whole = replace(request, settings={**settings, **chain})
     console = Console(stderr=True)
 
     def read(path: Path) -> Cohort:
+        if path.is_dir() and not is_cohort(path):
+            return read_folder(path, request, console)
         return read_one(path, request, console)
 
     folder, synthetic = make_patients("ehr-tables", whole, progress, read=read)
-    write_tables(folder, synthetic, request)
-    console.print(f"Table:          {request.out / 'synthetic.csv'} [dim](synthetic)[/]")
+    if TABLE in synthetic.modalities:
+        write_tables(folder, synthetic, request)
+        console.print(f"Table:          {request.out / 'synthetic.csv'} [dim](synthetic)[/]")
+    if (request.out / _KEYS).exists():
+        write_folder(folder, synthetic, request, console)
+        console.print(f"Tables:         {request.out / 'tables'} [dim](synthetic)[/]")
+
+
+def read_folder(path: Path, request: Request, console: Console) -> Cohort:
+    """Read a folder of linked tables by the keys of the setting ``mapping``, or by inferred ones.
+
+    The keys are kept in the run folder as ``keys.yaml``, to be corrected and given back.
+    """
+    kept, given = request.out / _KEYS, request.settings["mapping"]
+    cohort, notes = read_source(given or INFERRED, path, keys_to=kept)
+    if given:
+        atomic_text(kept, keys_text(given))
+    for note in notes:
+        console.print(_printable(note, 400), markup=False, highlight=False)
+    return cohort
+
+
+def write_folder(folder: RunFolder, synthetic: Cohort, request: Request, console: Console) -> None:
+    """Write the linked tables as they were read into ``tables``, and check their keys.
+
+    Raises:
+        RunError: a key that comes twice, or a row without its parent.
+    """
+    keys = load_keys(request.out / _KEYS)
+    ending = "csv" if request.data is not None and any(request.data.glob("*.csv")) else "parquet"
+    seed = child(request.seed, "folder")
+
+    def write(draft: Path) -> None:
+        write_linked(synthetic, draft, keys, seed=seed, ending=ending)
+        atomic_text(draft / "SYNTHETIC.md", _TABLES_README.format(seed=request.seed))
+
+    made = folder.once("tables", "write the tables", write)
+    broken = {
+        name: counts for name, counts in check_keys(made, keys).items() if any(counts.values())
+    }
+    if broken:
+        raise RunError("Keys of the written tables are broken.", given=broken)
+    console.print("Keys:           every key is unique and every row has its parent")
 
 
 def write_tables(folder: RunFolder, synthetic: Cohort, request: Request) -> None:

@@ -69,8 +69,8 @@ class Column:
 
     @cached_property
     def similarity(self) -> float | None:
-        """The column's marginal similarity in [0, 1]; None for codes, where it is undefined."""
-        if self.kind is Kind.CODES:
+        """The column's marginal similarity in [0, 1]; None for codes, and where rows are too few."""
+        if self.kind is Kind.CODES or min(len(self.reference), len(self.synthetic)) < 2:
             return None
         frames = [cells.to_frame("cells") for cells in (self.reference, self.synthetic)]
         return tables.marginal_similarity(*frames).value

@@ -11,23 +11,21 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from casemix.core import artifact, seeding
-from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
-from casemix.core.fields import Kind, Schema
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.errors import PluginError
-from casemix.modalities.tabular import sdv_tables
-from casemix.modalities.tabular.data import Table
-from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, with_given
+from casemix.modalities.tabular.sdv_tables import calls, coded
+from casemix.modalities.tabular.sdv_tables.coded import CodedColumn
+from casemix.modalities.tabular.sdv_tables.joint import JointTable, model_or_error
 
 if TYPE_CHECKING:
     from copulas.multivariate import GaussianMultivariate
     from sdv.single_table import GaussianCopulaSynthesizer
 
 _NAME = "tabular/gaussian_copula"
-_DISTRIBUTIONS = ("norm", "beta", "truncnorm", "uniform", "gamma", "gaussian_kde")
 _LEAST_TAIL = float(np.finfo(np.float32).eps)  # SDV's own bound on probabilities
 _LEAST_EIGENVALUE = 1e-6  # of the largest; smaller ones are columns that repeat each other
 
@@ -49,11 +47,11 @@ class Config:
     default_distribution: str = "truncnorm"
 
     def __post_init__(self) -> None:
-        if self.default_distribution not in _DISTRIBUTIONS:
+        if self.default_distribution not in calls.DISTRIBUTIONS:
             raise PluginError(
                 f"{_NAME} has no such default_distribution.",
                 given=self.default_distribution,
-                allowed=_DISTRIBUTIONS,
+                allowed=calls.DISTRIBUTIONS,
             )
 
 
@@ -64,9 +62,8 @@ class GaussianCopula(Generator):
     the copula's conditional normal distribution, all rows with the same known cells at once:
     SDV's own conditional sampling solves the same equations again for each row.
 
-    A condition beyond the training range counts as the nearest training number, and a level that
-    no training record has counts as not known; cells given for a column of the table come out as
-    given all the same.
+    What fewer than five subjects have is kept from SDV, and comes out only where it is asked for
+    (`RareValues`): such a condition counts as the nearest common number or level.
 
     SDV saves with pickle, so a saved model loads with ``trust=True`` only.
 
@@ -80,59 +77,54 @@ class GaussianCopula(Generator):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
-        self.fitted: Fitted | None = None
-        self.codes = CodeColumns()
-        self.columns: tuple[sdv_tables.Column, ...] = ()
+        self.table: JointTable | None = None
+        self.columns: tuple[CodedColumn, ...] = ()
         self.synthesizer: GaussianCopulaSynthesizer | None = None
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
         """Learn the joint distribution of conditions and columns (see `Generator.fit`)."""
-        fitted = check_fit(data, given, self.honours, _NAME)
-        self.codes = CodeColumns.fit(given.rows, given.schema)
-        shown = self.codes.conditions(given)
-        only_given = [n for n in shown.schema.names if n not in fitted.table]
-        own = data.payload.frame.set_axis(given.rows.index, axis=0)
-        joint = pd.concat([own, shown.rows[only_given]], axis=1)
-        schema = Schema((*fitted.table, *shown.schema.pick(only_given)))
+        table, rows = JointTable.fit(data, given, who=_NAME)
+        self.columns, numbers = coded.fit_coded(rows, table.schema, seed)
+        options = {
+            "numerical_distributions": {c.state: "uniform" for c in self.columns if c.state},
+            "default_distribution": self.config.default_distribution,
+        }
         with (progress or Progress()).step("fitting SDV's copula", 1) as bar:
-            self.columns, coded = sdv_tables.fit_columns(joint, schema, seed)
-            self.synthesizer = sdv_tables.fit_synthesizer(
-                coded, self.columns, self.config.default_distribution
+            self.synthesizer = calls.fit_synthesizer(
+                numbers, "GaussianCopulaSynthesizer", options, who=_NAME, seed=seed
             )
             bar.advance()
-        self.fitted = fitted
+        self.table = table
         return self
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
         """Return rows drawn given what is known of each (see `Generator.generate`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
+        table = model_or_error(self.table, _NAME)
         assert self.synthesizer is not None
-        asked = given.align(fitted.given)
+        asked = given.align(table.fitted.given)
         # Public in `copulas`, but SDV has no public way to reach it.
         copula: GaussianMultivariate = self.synthesizer._model
         u = seeding.uniform(seed, asked.sample_ids, len(self.columns), stream="states")
-        known = sdv_tables.encode_known(self.columns, self.codes.conditions(asked).values, u)
+        known = coded.encode_known(self.columns, table.known(asked), u)
         noise = seeding.normal(seed, asked.sample_ids, (len(copula.columns),), stream="copula")
-        own = tuple(c for c in self.columns if c.field.name in fitted.table)
+        own = tuple(c for c in self.columns if c.field.name in table.shown)
         wanted = [name for c in own for name in (c.number, c.state) if name]
-        with sdv_tables.quiet():
+        with calls.quiet():
             scores = draw(copula.correlation.to_numpy(), to_scores(copula, known), noise)
-            coded = from_scores(copula, scores, wanted)
-        frame = with_given(sdv_tables.decode(own, coded), asked)
-        return Samples.answering("tabular", asked, Table(frame, fitted.table), fitted.record)
+            numbers = from_scores(copula, scores, wanted)
+        return table.records(coded.decode(own, numbers), asked)
 
     def save(self, folder: Path) -> None:
         """Write the model; SDV's part is a pickle (see `Generator.save`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
+        table = model_or_error(self.table, _NAME)
         assert self.synthesizer is not None
         with artifact.writing(folder, _NAME, trusted_only=self.trusted_only) as draft:
             draft.json("config", asdict(self.config))
-            draft.json("fitted", fitted.to_json())
-            draft.json("codes", self.codes.to_json())
+            table.save(draft)
             draft.json("columns", {"columns": [c.to_json() for c in self.columns]})
             self.synthesizer.save(str(draft.folder("sdv") / "synthesizer.pkl"))
 
@@ -141,11 +133,11 @@ class GaussianCopula(Generator):
         """Read a saved model; needs ``trust=True`` (see `Generator.load`)."""
         saved = artifact.reading(folder, _NAME, trust=trust)
         copula = cls(Config(**saved.json("config")))
-        copula.fitted = Fitted.from_json(saved.json("fitted"))
-        copula.codes = CodeColumns.from_json(saved.json("codes"))
+        copula.table = JointTable.load(saved)
         stored = saved.json("columns")["columns"]
-        copula.columns = tuple(sdv_tables.Column.from_json(c) for c in stored)
-        copula.synthesizer = sdv_tables.load_synthesizer(saved.folder("sdv") / "synthesizer.pkl")
+        copula.columns = tuple(CodedColumn.from_json(c) for c in stored)
+        path = saved.folder("sdv") / "synthesizer.pkl"
+        copula.synthesizer = calls.load_synthesizer(path, who=_NAME)
         return copula
 
     @classmethod

@@ -16,13 +16,8 @@ from casemix.core.fields import Field, Kind, Schema
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
-from casemix.modalities.tabular.records import (
-    Fitted,
-    check_fit,
-    fitted_or_error,
-    records,
-    with_given,
-)
+from casemix.modalities.tabular.rare_values import RareValues
+from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, records
 from casemix.modalities.tabular.sequential import saved as saved_model
 from casemix.modalities.tabular.sequential.column import from_cells, to_cells
 from casemix.modalities.tabular.sequential.forest import TreeConfig
@@ -30,7 +25,10 @@ from casemix.modalities.tabular.sequential.joint import JointModel, fit_joint
 from casemix.modalities.tabular.sequential.particles import draw
 
 _NAME = "tabular/trees"
-_MANY_LEVELS = 100  # columns with more levels come last: as predictors they are the weakest
+_MANY_LEVELS = 100
+_LEAST = 5  # subjects that share what comes out
+_MANY_ROWS = 20_000  # with fewer, leaves are larger: single rows would show in them
+_LARGER = 4.0  # at most so many times
 
 
 @dataclass(frozen=True)
@@ -40,17 +38,18 @@ class Config:
     Args:
         trees: most trees per column; many rows need fewer, see ``rows``.
         rows: rows that the trees of one column see together; one tree at least is grown.
-        leaf: least rows per leaf; larger is smoother and more private.
-        sample: share of the rows that each of several trees sees.
+        leaf: least rows per leaf where rows are many; up to four times as many where they are few.
+            Larger is smoother and more private.
+        sample: share of the rows that each of several trees sees; smaller is more private.
         features: share of the columns tried at each split.
         given_trees: most trees of a field that is only ever given, not generated.
     """
 
     trees: int = 24
-    rows: int = 60_000
-    leaf: int = 8
-    sample: float = 0.63
-    features: float = 0.7
+    rows: int = 250_000
+    leaf: int = 6
+    sample: float = 0.4
+    features: float = 1.0
     given_trees: int = 2
 
 
@@ -63,7 +62,8 @@ class Trees(Generator):
     - a cross-validated ridge score as one more predictor, and as the centre of numbers that it
       predicts well, so that smooth dependence on many conditions is kept when rows are few;
     - missing cells and values that many rows share as states of their own;
-    - a list of codes as one column per code of three rows or more; others never come out;
+    - values that fewer than five subjects have kept out (see `rare_values`), and a list of codes as
+      one column per code that five subjects have;
     - any cells fixed: those of conditions and those of the table's own columns. Cells that are
       not given are drawn given those that are, by particles, without rejection.
     """
@@ -74,6 +74,7 @@ class Trees(Generator):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.fitted: Fitted | None = None
+        self.rare: RareValues | None = None
         self.codes = CodeColumns()
         self.model: JointModel | None = None
 
@@ -86,19 +87,33 @@ class Trees(Generator):
         own = data.payload.frame.set_axis(given.rows.index, axis=0)
         only_given = [n for n in given.schema.names if n not in fitted.table]
         rows = pd.concat([own, given.rows[only_given]], axis=1)
-        self.codes = CodeColumns.fit(rows, every)
-        rows, table = self.codes.expand(rows, every), self.codes.schema(fitted.table)
+        subjects = given.rows["subject_id"]
+        self.rare = RareValues.fit(rows, every, subjects, least=_LEAST)
+        rows, every = self.rare.hide(rows), self.rare.schema
+        self.codes = CodeColumns.fit(rows, every, subjects, least=_LEAST)
+        rows, table = (
+            self.codes.expand(rows, every),
+            self.codes.schema(every.pick(fitted.table.names)),
+        )
         fields = chain(table, self.codes.schema(every), rows)
         cells = np.stack([to_cells(f, rows[f.name]) for f in fields], axis=1)
         configs = [self._trees(len(cells), f.name in table) for f in fields]
-        self.model = fit_joint(fields, cells, configs, seed=seed, progress=progress or Progress())
+        self.model = fit_joint(
+            fields,
+            cells,
+            configs,
+            owners=pd.factorize(subjects)[0],
+            seed=seed,
+            progress=progress or Progress(),
+        )
         self.fitted = fitted
         return self
 
     def _trees(self, n: int, own: bool) -> TreeConfig:
         c = self.config
         trees = max(1, min(c.rows // n, c.trees if own else c.given_trees))
-        return TreeConfig(trees, c.leaf, 1.0 if trees == 1 else c.sample, c.features)
+        leaf = round(c.leaf * float(np.clip((_MANY_ROWS / n) ** 0.5, 1.0, _LARGER)))
+        return TreeConfig(trees, leaf, 1.0 if trees == 1 else c.sample, c.features)
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
@@ -106,8 +121,9 @@ class Trees(Generator):
         """Return one row per condition; given cells come out exactly (see `Generator`)."""
         fitted = fitted_or_error(self.fitted, _NAME)
         asked = given.align(fitted.given)
-        known = self.codes.conditions(asked)
         assert self.model is not None
+        assert self.rare is not None
+        known = self.codes.conditions(self.rare.hide_conditions(asked))
         fields = [link.column.field for link in self.model.links]
         fixed = np.full((len(asked), len(fields)), np.nan)
         for j, field in enumerate(fields):
@@ -116,15 +132,17 @@ class Trees(Generator):
         cells = draw(self.model, fixed, asked.sample_ids, seed)
         columns = {f.name: from_cells(f, cells[:, j]) for j, f in enumerate(fields)}
         frame = self.codes.collapse(pd.DataFrame(columns), joined(fitted))
-        return records(with_given(frame, asked), asked, fitted)
+        return records(self.rare.show(frame, asked), asked, fitted)
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""
         fitted = fitted_or_error(self.fitted, _NAME)
         assert self.model is not None
+        assert self.rare is not None
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
             draft.json("fitted", fitted.to_json())
+            draft.json("rare", self.rare.to_json())
             draft.json("codes", self.codes.to_json())
             draft.json("model", saved_model.to_json(self.model))
             draft.arrays("model", saved_model.to_arrays(self.model))
@@ -135,6 +153,7 @@ class Trees(Generator):
         saved = artifact.reading(folder, _NAME, trust=trust)
         trees = cls(Config(**saved.json("config")))
         trees.fitted = Fitted.from_json(saved.json("fitted"))
+        trees.rare = RareValues.from_json(saved.json("rare"))
         trees.codes = CodeColumns.from_json(saved.json("codes"))
         trees.model = saved_model.from_saved(saved.json("model"), saved.arrays("model"))
         return trees
@@ -151,12 +170,14 @@ def joined(fitted: Fitted) -> Schema:
 
 
 def chain(table: Schema, every: Schema, rows: pd.DataFrame) -> tuple[Field, ...]:
-    """Return the order in which fields are drawn: conditions, columns, columns of many levels.
+    """Return the order in which fields are drawn: conditions, columns of many levels, the others.
+
+    Levels by the hundred are learnt best while there is little else to split on.
 
     A condition that is often missing comes late, so that it is drawn given the known ones
     instead of being weighed against them.
     """
     unknown = rows.isna().sum()
     only_given = sorted((f for f in every if f.name not in table), key=lambda f: unknown[f.name])
-    columns = sorted(table, key=lambda f: len(f.levels) > _MANY_LEVELS)
+    columns = sorted(table, key=lambda f: len(f.levels) <= _MANY_LEVELS)
     return (*only_given, *columns)

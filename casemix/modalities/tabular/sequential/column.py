@@ -19,6 +19,7 @@ MISSING, CONTINUOUS, ATOM = 0, 1, 2
 # A number that this share of the rows has, and at least this many rows, is an atom.
 _COMMON_SHARE = 0.002
 _COMMON_COUNT = 20
+_COMMON_SUBJECTS = 5  # and so many subjects
 _MOST_DECIMALS = 8
 
 
@@ -82,15 +83,24 @@ class Column:
     grid: Grid
 
     @classmethod
-    def fit(cls, field: Field, cells: np.ndarray) -> Column:
-        """Learn atoms, scores and resolution from cells, (n,)."""
-        known = cells[~np.isnan(cells)]
+    def fit(cls, field: Field, cells: np.ndarray, owners: np.ndarray | None = None) -> Column:
+        """Learn atoms, scores and resolution.
+
+        Args:
+            field: the column's field.
+            cells: (n,).
+            owners: number of the subject of each cell, (n,); each its own subject's if None.
+        """
+        there = ~np.isnan(cells)
+        known = cells[there]
+        whose = np.arange(len(known)) if owners is None else owners[there]
         if field.kind is not Kind.NUMERIC or len(known) == 0:
             return cls(field, np.empty(0), None, None, Grid())
         values, counts = np.unique(known, return_counts=True)
         enough = max(_COMMON_COUNT, math.ceil(_COMMON_SHARE * len(known)))
         # A column without variation has nothing but its one value to give.
-        atoms = values[(counts >= enough) | (len(values) == 1)]
+        common = (counts >= enough) & (_subjects(known, whose) >= _COMMON_SUBJECTS)
+        atoms = values[common | (len(values) == 1)]
         others = known[~np.isin(known, atoms)]
         rest = NormalScore.fit(others) if len(others) else None
         return cls(field, atoms, rest, NormalScore.fit(known), Grid.fit(known))
@@ -171,6 +181,12 @@ class Column:
         return cls(
             field_from_json(content["field"]), np.array(content["atoms"]), rest, overall, grid
         )
+
+
+def _subjects(values: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Return how many subjects have each distinct value, in the order of `numpy.unique`."""
+    pairs = np.unique(np.stack([values, owners], axis=1), axis=0)
+    return np.unique(pairs[:, 0], return_counts=True)[1]
 
 
 def to_cells(field: Field, column: pd.Series) -> np.ndarray:

@@ -14,8 +14,10 @@ from casemix.modalities.tabular.sequential.column import Column
 _SHRINK = 10.0  # rows' worth of the overall mean that each level's profile is shrunk with
 _FEW_LEVELS = 7  # up to here a target is one-hot
 _MANY_LEVELS = 30
+_BLOCKS = 24  # of neighbouring levels, in the profile of a column of many levels
 _AXES = 3  # of a nominal column as a feature
 _MANY_AXES = 6  # of a nominal column of many levels
+_PLACE = 48**0.5  # twice the spread of an axis: a level's place weighs more than one of them
 _TARGET_AXES = 5  # of a nominal column that is not one-hot as a target
 
 
@@ -24,14 +26,16 @@ class Coding:
     """How one column is read, and what a tree that predicts it is to separate.
 
     Args:
-        levels: features of each level, then of missing, (l + 1, k); empty (0, k) for numbers.
+        levels: features of each level, then of missing, (l + 1, k); empty (0, 1) for numbers.
         missing: whether missing cells occurred; numbers then get an indicator.
         target: target of each level, then of missing, (l + 1, q); empty for numbers.
+        linear: how many features, the last ones, linear models alone read.
     """
 
     levels: np.ndarray
     missing: bool
     target: np.ndarray
+    linear: int = 0
 
     @property
     def width(self) -> int:
@@ -60,6 +64,8 @@ def fit_codings(columns: Sequence[Column], cells: np.ndarray) -> list[Coding]:
 
     Levels of a nominal column become points: the first principal axes of their mean profile over
     the other columns (a correspondence analysis), so that a tree can split many levels at once.
+    A column of many levels also has their place in the field's own order, since codes that stand
+    together are often alike.
 
     Args:
         columns: d columns.
@@ -93,6 +99,11 @@ def _coding(column: Column, cells: np.ndarray, basis: np.ndarray, own: np.ndarra
     else:
         axes = _level_axes(cells, levels, basis, own)
         features = axes[:, : _MANY_AXES if used > _MANY_LEVELS else _AXES]
+    if used > _MANY_LEVELS and column.field.kind is not Kind.ORDINAL:
+        place = _PLACE * (_midranks(cells, levels)[:, None] - 0.5)
+        features = np.concatenate([place, features, _blocks(cells, levels)], axis=1)
+        axes = np.concatenate([place, axes[:, :_TARGET_AXES]], axis=1)
+        return Coding(features, missing, axes, _BLOCKS)
     target = one_hot if used <= _FEW_LEVELS else axes[:, :_TARGET_AXES]
     return Coding(features, missing, target)
 
@@ -129,8 +140,23 @@ def _profile(column: Column, cells: np.ndarray) -> np.ndarray:
         return np.stack([scores, known], axis=1)
     position = _position(cells, len(column.field.levels))
     counts = np.bincount(position, minlength=len(column.field.levels) + 1)
+    if len(counts) > _MANY_LEVELS:
+        return _blocks(cells, len(counts) - 1)[position]
     common = np.argsort(-counts, kind="stable")[:_FEW_LEVELS]
     return (position[:, None] == common).astype(float)
+
+
+def _blocks(cells: np.ndarray, levels: int) -> np.ndarray:
+    """Return which block of about equal share each level, then missing, lies in; one-hot."""
+    block = (_midranks(cells, levels) * _BLOCKS).astype(int)
+    return np.eye(_BLOCKS)[block]
+
+
+def _midranks(cells: np.ndarray, levels: int) -> np.ndarray:
+    """Return the mid-rank of each level, then of missing, in (0, 1), (levels + 1,)."""
+    counts = np.bincount(_position(cells, levels), minlength=levels + 1)
+    ranks: np.ndarray = (np.cumsum(counts) - counts / 2) / len(cells)
+    return np.minimum(ranks, 1 - 1e-9)
 
 
 def _position(cells: np.ndarray, missing: int) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""Trees whose leaves hold distributions: grown by scikit-learn, kept and walked as plain arrays."""
+"""Trees whose leaves hold distributions: grown by scikit-learn, kept and walked as plain arrays.
+
+A split is the best of one random threshold per feature (Geurts, Ernst and Wehenkel, Extremely
+randomized trees, Machine Learning 2006; 63:3): several such trees cost no more than one that
+searches every threshold, and their average follows many weak dependences more smoothly.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +119,23 @@ class Forest:
         density = -0.5 * ((scores - centre) / width) ** 2 - np.log(width)
         return np.log(share) + np.where(states == CONTINUOUS, density, 0.0)
 
+    def mean_log_likelihood(
+        self, features: np.ndarray, states: np.ndarray, scores: np.ndarray
+    ) -> np.ndarray:
+        """Return the log of the density averaged over all trees, (n,): less noise than one leaf's.
+
+        Args:
+            features: float32 (n, p).
+            states: given states, (n,).
+            scores: given scores, (n,).
+        """
+        trees = len(self.roots)
+        total = np.full(len(features), -np.inf)
+        for k in range(trees):
+            leaves = self.leaves(features, np.full(len(features), (k + 0.5) / trees))
+            total = np.logaddexp(total, self.log_likelihood(leaves, states, scores))
+        return total - np.log(trees)
+
     @cached_property
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation of the continuous scores of each leaf, (nodes,)."""
@@ -214,7 +236,10 @@ def _tree(
         leaf, no = np.zeros(len(rows), dtype=int), np.array([-1])
         return _Tree(no, np.zeros(1), no, no, leaf, rows)
     grown = DecisionTreeRegressor(
-        min_samples_leaf=config.leaf, max_features=config.features, random_state=seed
+        splitter="random",
+        min_samples_leaf=config.leaf,
+        max_features=config.features,
+        random_state=seed,
     )
     nodes = grown.fit(features, targets).tree_
     feature = np.where(nodes.feature >= 0, positions[np.maximum(nodes.feature, 0)], -1)

@@ -62,6 +62,7 @@ def fit_joint(
     cells: np.ndarray,
     configs: Sequence[TreeConfig],
     *,
+    owners: np.ndarray | None = None,
     seed: int,
     progress: Progress,
 ) -> JointModel:
@@ -71,10 +72,11 @@ def fit_joint(
         fields: d fields, in the order of the chain.
         cells: (n, d), see `column.Column`.
         configs: how each column's trees are grown, (d,).
+        owners: number of each row's subject, (n,); each row its own subject's if None.
         seed: seed of folds and trees.
         progress: where to report.
     """
-    design = _Design(fields, cells, seed)
+    design = _Design(fields, cells, owners, seed)
     links = []
     score_at = design.features.shape[1]
     with progress.step("growing trees", len(fields)) as bar:
@@ -89,11 +91,16 @@ def fit_joint(
 class _Design:
     """The training rows as features and targets, column after column."""
 
-    def __init__(self, fields: Sequence[Field], cells: np.ndarray, seed: int) -> None:
+    def __init__(
+        self, fields: Sequence[Field], cells: np.ndarray, owners: np.ndarray | None, seed: int
+    ) -> None:
         self.cells = cells
-        self.columns = [Column.fit(f, cells[:, j]) for j, f in enumerate(fields)]
+        self.columns = [Column.fit(f, cells[:, j], owners) for j, f in enumerate(fields)]
         self.codings = fit_codings(self.columns, cells)
         read = list(zip(self.codings, self.columns, cells.T, strict=True))
+        self.readable = np.concatenate(
+            [np.arange(c.width) < c.width - c.linear for c in self.codings]
+        )
         self.first = np.cumsum([0, *(c.width for c in self.codings)])
         self.features = np.concatenate([c.features(*of) for c, *of in read], axis=1).astype(
             np.float32
@@ -107,8 +114,9 @@ class _Design:
         """Fit column ``j`` on the columns before it."""
         first = int(self.first[j])
         fit = self.gram.fit(first, slice(self.target_at[j], self.target_at[j + 1]))
-        features = [self.features[:, :first], fit.held_out.astype(np.float32)]
-        positions = np.append(np.arange(first), score_at + np.arange(fit.scores.size))
+        read = np.flatnonzero(self.readable[:first])
+        features = [self.features[:, read], fit.held_out.astype(np.float32)]
+        positions = np.append(read, score_at + np.arange(fit.scores.size))
         column, targets, additive = (
             self.columns[j],
             self.targets[j],

@@ -90,14 +90,12 @@ class _Draw:
         self.cells[:, j] = np.where(np.repeat(known, self.k), asked, drawn)
         rows = np.flatnonzero(known & (last >= j))
         if self.k > 1 and len(rows):
-            self._resample(j, link, leaves, rows, final=last[rows] == j)
+            self._resample(j, link, rows, final=last[rows] == j)
         self.features[:, link.first : link.first + link.coding.width] = link.coding.features(
             link.column, self.cells[:, j]
         )
 
-    def _resample(
-        self, j: int, link: Link, leaves: np.ndarray, rows: np.ndarray, final: np.ndarray
-    ) -> None:
+    def _resample(self, j: int, link: Link, rows: np.ndarray, final: np.ndarray) -> None:
         """Keep candidates in proportion to the likelihood of these rows' fixed cell.
 
         At a row's last fixed cell all its places go to one candidate, drawn by weight.
@@ -106,7 +104,7 @@ class _Draw:
         states, scores = link.column.encode(self.cells[at, j])
         if link.additive:
             scores = scores - self.features[at, link.score_at]
-        log = link.forest.log_likelihood(leaves[at], states, scores).reshape(-1, self.k)
+        log = link.forest.mean_log_likelihood(self.features[at], states, scores).reshape(-1, self.k)
         weight = np.exp(log - log.max(axis=1, keepdims=True))
         ladder = np.cumsum(weight, axis=1)
         ladder /= ladder[:, -1:]

@@ -68,8 +68,8 @@ class Gram:
         self.parts = []
         for fold in range(_FOLDS):
             x, y = self.features[self.folds == fold], targets[self.folds == fold]
-            self.parts.append((x.T @ x, x.T @ y))
-        self.total = tuple(np.sum([part[i] for part in self.parts], axis=0) for i in range(2))
+            self.parts.append((x.T @ x, x.T @ y, (y**2).sum(axis=0)))
+        self.total = tuple(np.sum([part[i] for part in self.parts], axis=0) for i in range(3))
 
     def fit(self, width: int, targets: slice) -> LinearFit:
         """Fit these targets on the first ``width`` features."""
@@ -77,23 +77,30 @@ class Gram:
         if width == 0 or len(y) < _FEWEST:
             nothing = LinearScores(np.zeros((width, 0)), np.zeros(0))
             return LinearFit(nothing, np.empty((len(y), 0)), np.zeros(y.shape[1]))
-        held_out = {penalty: self._held_out(width, targets, penalty) for penalty in _PENALTIES}
         spread = np.maximum(((y - y.mean(axis=0)) ** 2).sum(axis=0), 1e-12)
-        gains = {k: 1 - ((y - p) ** 2).sum(axis=0) / spread for k, p in held_out.items()}
+        fits = {penalty: self._held_out(width, targets, penalty) for penalty in _PENALTIES}
+        gains = {penalty: 1 - errors / spread for penalty, (errors, _) in fits.items()}
         best = max(gains, key=lambda k: float(gains[k].mean()))
         useful = gains[best] > _LEAST_GAIN
         weights = _solve(self.total, width, targets, best)[:, useful]
-        scores = LinearScores(weights[1:], weights[0])
-        return LinearFit(scores, held_out[best][:, useful], gains[best])
-
-    def _held_out(self, width: int, targets: slice, penalty: float) -> np.ndarray:
-        predicted = np.empty((len(self.folds), self.targets[:, targets].shape[1]))
-        for fold, (xx, xy) in enumerate(self.parts):
-            rest = (self.total[0] - xx, self.total[1] - xy)
+        held_out = np.empty((len(y), np.count_nonzero(useful)))
+        for fold, of_rest in enumerate(fits[best][1] if useful.any() else ()):
             rows = self.folds == fold
+            held_out[rows] = self.features[rows, : width + 1] @ of_rest[:, useful]
+        return LinearFit(LinearScores(weights[1:], weights[0]), held_out, gains[best])
+
+    def _held_out(
+        self, width: int, targets: slice, penalty: float
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return each target's held-out squared error, (q,), and each fold's weights (w + 1, q)."""
+        errors, fits = np.zeros(self.targets[:, targets].shape[1]), []
+        for xx, xy, yy in self.parts:
+            rest = (self.total[0] - xx, self.total[1] - xy)
             weights = _solve(rest, width, targets, penalty)
-            predicted[rows] = self.features[rows, : width + 1] @ weights
-        return predicted
+            inside, across = xx[: width + 1, : width + 1], xy[: width + 1, targets]
+            errors += yy[targets] + (weights * (inside @ weights - 2 * across)).sum(axis=0)
+            fits.append(weights)
+        return errors, fits
 
 
 def _solve(gram: tuple[np.ndarray, ...], width: int, targets: slice, penalty: float) -> np.ndarray:

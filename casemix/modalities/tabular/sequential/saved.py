@@ -20,6 +20,7 @@ def to_json(model: JointModel) -> dict[str, Any]:
         {
             "column": link.column.to_json(),
             "missing": link.coding.missing,
+            "linear": link.coding.linear,
             "first": link.first,
             "score_at": link.score_at,
             "additive": link.additive,
@@ -52,7 +53,7 @@ def from_saved(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
         links.append(
             Link(
                 Column.from_json(about["column"]),
-                Coding(own["levels"], about["missing"], own["target"]),
+                Coding(own["levels"], about["missing"], own["target"], about["linear"]),
                 about["first"],
                 LinearScores(own["weights"], own["offset"]),
                 about["score_at"],

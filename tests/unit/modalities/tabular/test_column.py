@@ -46,6 +46,13 @@ def test_missing_common_and_rare_values_are_states_of_their_own():
     assert (np.diff(scores[200:]) >= 0).all()
 
 
+def test_a_value_of_few_subjects_is_no_atom_however_many_rows_have_it():
+    cells = np.concatenate([np.full(100, 7.5), np.arange(100.0)])
+    owners = np.concatenate([np.arange(100) % 4, np.arange(100)])
+    assert Column.fit(AGE, cells).atoms.tolist() == [7.5]
+    assert Column.fit(AGE, cells, owners).atoms.tolist() == []
+
+
 def test_states_decode_to_cells():
     cells = np.concatenate([np.full(30, np.nan), np.zeros(30), np.arange(1.0, 101.0)])
     column = Column.fit(AGE, cells)

@@ -20,7 +20,7 @@ from casemix.modalities.tabular.generators.gaussian_copula import (
     conditional,
     draw,
 )
-from casemix.modalities.tabular.sdv_tables import Column, fit_columns, fit_synthesizer
+from casemix.modalities.tabular.sdv_tables.coded import CodedColumn
 from casemix.modalities.tabular.toy import SCHEMA, toy
 
 pytest.importorskip("sdv")
@@ -48,7 +48,8 @@ def made() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_a_numeric_condition_moves_the_columns():
     for rows in made():
-        assert rows["severity"].corr(rows["marker"], method="spearman") > 0.85
+        # Top coding of the marker's five largest subjects costs the fitted family a little.
+        assert rows["severity"].corr(rows["marker"], method="spearman") > 0.8
 
 
 def test_a_categorical_condition_moves_the_columns():
@@ -121,7 +122,7 @@ def test_numbers_beyond_the_training_range_and_unseen_levels_can_be_asked_for():
     asked = Conditions.of(far, Schema((*schema, SCHEMA["clearance"])))
     frame = copula.generate(asked, seed=1).payload.frame
     assert (frame["clearance"] == 9000.0).all()
-    assert frame["marker"].median() < data.payload.frame["marker"].quantile(0.25)
+    assert frame["marker"].median() < 0.6 * data.payload.frame["marker"].median()
 
 
 def test_columns_that_repeat_each_other_or_do_not_vary_can_be_learnt():
@@ -144,6 +145,31 @@ def test_columns_that_repeat_each_other_or_do_not_vary_can_be_learnt():
     assert (synthetic["one"] == "y").all()
     assert synthetic["empty"].isna().all()
     assert synthetic["clearance"].dropna().between(-100, 300).all()
+
+
+def test_lists_of_codes_are_learnt_as_one_column_per_code():
+    data, given = toy(300, seed=0)
+    drugs = [["C07"] if w == "cardiology" else ["C09", "N02"] for w in data.payload.frame["ward"]]
+    field = Field("drugs", Kind.CODES, code_system="ATC")
+    table = Table(data.payload.frame.assign(drugs=drugs), Schema((*SCHEMA, field)))
+    copula = GaussianCopula.tiny().fit(Samples("tabular", data.index, table), given, seed=0)
+    made = copula.generate(given, seed=1).payload.frame
+    assert set(made["drugs"].explode().dropna()) == {"C07", "C09", "N02"}
+    beta_blocker = made["drugs"].map(lambda codes: "C07" in codes)
+    assert beta_blocker[made["ward"] == "cardiology"].mean() > beta_blocker.mean() + 0.05
+
+
+def test_what_fewer_than_five_subjects_have_comes_out_only_where_it_is_asked_for():
+    data, given = toy(60, seed=0)
+    field = Field("site", Kind.CATEGORICAL, levels=("north", "south", "mine"))
+    frame = data.payload.frame.assign(site=["mine"] * 4 + ["north", "south"] * 28)
+    wide = Samples("tabular", data.index, Table(frame, Schema((*SCHEMA, field))))
+    itself = frame[["site"]].set_axis(data.index.index, axis=0)
+    both = given.join(itself, Schema((field,)))
+    copula = GaussianCopula.tiny().fit(wide, both, seed=0)
+    assert set(copula.generate(given, seed=1).payload.frame["site"]) == {"north", "south"}
+    asked = given.join(itself.assign(site="mine"), Schema((field,)))
+    assert (copula.generate(asked, seed=1).payload.frame["site"] == "mine").all()
 
 
 def test_a_table_without_variation_cannot_be_learnt():
@@ -186,12 +212,12 @@ def test_coded_cells_come_back(field):
     rng = np.random.default_rng(0)
     cells = rng.integers(0, 3, 50).astype(float)
     cells[::7] = np.nan
-    column = Column.fit(field, cells)
+    column = CodedColumn.fit(field, cells)
     coded = column.encode(cells, rng.uniform(size=50), missing_is_a_state=True)
     if column.number:
         coded[column.number] = np.nan_to_num(coded[column.number])
     assert np.array_equal(column.decode(coded, 50), cells, equal_nan=True)
-    assert Column.from_json(column.to_json()) == column
+    assert CodedColumn.from_json(column.to_json()) == column
 
 
 def test_a_saved_model_is_marked_and_needs_trust(tmp_path):
@@ -208,7 +234,6 @@ def test_an_unknown_distribution_is_refused_with_the_known_ones():
 
 def test_without_sdv_the_error_names_the_extra_and_the_licence(monkeypatch):
     monkeypatch.setitem(sys.modules, "sdv.single_table", None)
-    data, _ = toy(20, seed=0)
-    columns, coded = fit_columns(data.payload.frame, SCHEMA, seed=0)
+    data, given = toy(20, seed=0)
     with pytest.raises(PluginError, match=r"casemix\[sdv\].*BUSL-1.1"):
-        fit_synthesizer(coded, columns, "norm")
+        GaussianCopula.tiny().fit(data, given, seed=0)

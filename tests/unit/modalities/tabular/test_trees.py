@@ -115,13 +115,13 @@ def test_zero_rows_asked_for_are_zero_rows(trees):
     assert len(trees.generate(nothing(0), seed=1)) == 0
 
 
-def test_columns_of_very_many_levels_come_last():
+def test_columns_of_very_many_levels_come_before_the_others():
     many = Field("diagnosis", Kind.CATEGORICAL, levels=tuple(map(str, range(200))))
     table = Schema((many, Field("x", Kind.NUMERIC)))
     given = Schema((Field("often", Kind.NUMERIC), Field("never", Kind.NUMERIC)))
     rows = pd.DataFrame({"often": [1.0, np.nan], "never": [1.0, 2.0]})
     order = [f.name for f in chain(table, table.join(given), rows)]
-    assert order == ["never", "often", "x", "diagnosis"]
+    assert order == ["never", "often", "diagnosis", "x"]
 
 
 def test_many_levels_keep_what_they_go_with():
@@ -145,7 +145,7 @@ def test_too_few_records_are_refused():
 
 def test_lists_of_codes_are_learnt_and_can_be_given():
     rng = np.random.default_rng(0)
-    age = rng.uniform(20, 90, size=400)
+    age = rng.uniform(20, 90, size=1500)
     drugs = [["aspirin", "statin"] if a > 55 else ["aspirin"] for a in age]
     schema = Schema((Field("age", Kind.NUMERIC), Field("drugs", Kind.CODES)))
     frame = pd.DataFrame({"age": age, "drugs": drugs})
@@ -157,6 +157,42 @@ def test_lists_of_codes_are_learnt_and_can_be_given():
     older = trees.generate(asked, seed=1).payload.frame
     assert older["drugs"].tolist() == [["statin"]] * 100
     assert share(older["age"] > 55) > 0.9
+
+
+def test_a_code_of_few_subjects_never_comes_out():
+    rng = np.random.default_rng(0)
+    lists = [["I10", "Q20"] if i < 20 else ["I10"] if i % 2 else [] for i in range(200)]
+    frame = pd.DataFrame({"x": rng.normal(size=200), "codes": lists})
+    schema = Schema((Field("x", Kind.NUMERIC), Field("codes", Kind.CODES)))
+    data, given = samples(frame, schema)
+    # Twenty rows have Q20, but only four subjects.
+    owners = [f"s{i % 4 if i < 20 else i}" for i in range(200)]
+    rows = given.rows.assign(subject_id=owners)
+    trees = Trees().fit(data, type(given)(rows, given.schema), seed=0)
+    made = trees.generate(nothing(500), seed=1).payload.frame
+    assert {code for codes in made["codes"] for code in codes} == {"I10"}
+
+
+def test_levels_and_extremes_of_few_subjects_come_out_only_where_asked_for():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"height": np.round(rng.normal(170, 10, size=400), 1), "ward": "medicine"})
+    frame.loc[:24, "ward"] = "burns"
+    frame.loc[:24, "height"] = 431.8
+    schema = Schema(
+        (
+            Field("height", Kind.NUMERIC, "cm", range=(50, 431.8)),
+            Field("ward", Kind.CATEGORICAL, levels=("burns", "medicine")),
+        )
+    )
+    data, _ = samples(frame, schema)
+    given = as_conditions(frame, schema)
+    owners = [f"s{i % 2 if i < 25 else i}" for i in range(400)]
+    trees = Trees().fit(data, type(given)(given.rows.assign(subject_id=owners), schema), seed=0)
+    made = trees.generate(nothing(2000), seed=1).payload.frame
+    assert set(made["ward"]) == {"medicine"}
+    assert made["height"].max() < 205
+    asked = as_conditions(frame.iloc[:10], schema, "new-")
+    assert trees.generate(asked, seed=1).payload.frame.equals(frame.iloc[:10])
 
 
 def test_a_condition_that_differs_from_its_column_is_refused(train):

@@ -1,32 +1,21 @@
-"""Typed tables as SDV's Gaussian copula learns them best: continuous numbers, no missing cells."""
+"""Columns as SDV's Gaussian copula learns them best: continuous numbers, no missing cells."""
 
 from __future__ import annotations
 
-import importlib
-import random
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from casemix.core import seeding
 from casemix.core.fields import Field, Kind, Schema, field_from_json
-from casemix.errors import FitError, MissingExtraError
 from casemix.modalities.tabular.sequential.column import Grid, from_cells, to_cells
-
-if TYPE_CHECKING:
-    from sdv.single_table import GaussianCopulaSynthesizer
-
-_TABLE = "records"
 
 
 @dataclass(frozen=True)
-class Column:
+class CodedColumn:
     """How one field becomes up to two columns of numbers, and how these come back.
 
     The *state* of a cell is its level, ``a number``, or ``missing``. It is coded as a number in
@@ -129,9 +118,9 @@ def _states(field: Field, cells: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(cells), len(field.levels), cells).astype(int)
 
 
-def fit_columns(
+def fit_coded(
     frame: pd.DataFrame, schema: Schema, seed: int
-) -> tuple[tuple[Column, ...], pd.DataFrame]:
+) -> tuple[tuple[CodedColumn, ...], pd.DataFrame]:
     """Return the columns of a typed frame, and the frame that SDV learns from.
 
     A missing number is replaced by that of a random row, which leaves the distribution of the
@@ -142,7 +131,7 @@ def fit_columns(
     for field in schema:
         rng = seeding.generator(seed, "cells", field.name)
         cells = to_cells(field, frame[field.name])
-        column = Column.fit(field, cells)
+        column = CodedColumn.fit(field, cells)
         columns.append(column)
         coded |= column.encode(cells, rng.uniform(size=len(cells)), missing_is_a_state=True)
         if column.number:
@@ -151,7 +140,9 @@ def fit_columns(
     return tuple(columns), pd.DataFrame(coded)
 
 
-def encode_known(columns: tuple[Column, ...], frame: pd.DataFrame, u: np.ndarray) -> pd.DataFrame:
+def encode_known(
+    columns: tuple[CodedColumn, ...], frame: pd.DataFrame, u: np.ndarray
+) -> pd.DataFrame:
     """Return what is known of SDV's columns, NaN elsewhere.
 
     Args:
@@ -167,82 +158,8 @@ def encode_known(columns: tuple[Column, ...], frame: pd.DataFrame, u: np.ndarray
     return pd.DataFrame(known, index=frame.index)
 
 
-def decode(columns: tuple[Column, ...], coded: pd.DataFrame) -> pd.DataFrame:
+def decode(columns: tuple[CodedColumn, ...], coded: pd.DataFrame) -> pd.DataFrame:
     """Return the typed cells of these columns, with SDV's columns given in full."""
     numbers = {str(name): coded[name].to_numpy() for name in coded}
     cells = {c.field.name: from_cells(c.field, c.decode(numbers, len(coded))) for c in columns}
     return pd.DataFrame(cells, index=coded.index)
-
-
-def fit_synthesizer(
-    coded: pd.DataFrame, columns: tuple[Column, ...], distribution: str
-) -> GaussianCopulaSynthesizer:
-    """Return SDV's Gaussian copula, fitted.
-
-    Args:
-        coded: what `fit_columns` made.
-        columns: its columns.
-        distribution: SDV's name for the family of the columns of numbers.
-
-    Raises:
-        MissingExtraError: SDV is not installed.
-        FitError: no column varies.
-    """
-    if coded.empty:
-        raise FitError(
-            "No column varies, so there is nothing to learn.",
-            given=[c.field.name for c in columns],
-            next_step="Leave constant columns out, or fit on more records.",
-        )
-    with quiet():
-        numerical = {name: {"sdtype": "numerical"} for name in coded}
-        about = {"tables": {_TABLE: {"columns": numerical}}}
-        synthesizer = _sdv("single_table").GaussianCopulaSynthesizer(
-            _sdv("metadata").Metadata.load_from_dict(about),
-            enforce_min_max_values=False,  # ranges and resolution are the schema's and the grid's
-            enforce_rounding=False,
-            numerical_distributions={c.state: "uniform" for c in columns if c.state},
-            default_distribution=distribution,
-        )
-        synthesizer.fit({_TABLE: coded})
-    return synthesizer
-
-
-def load_synthesizer(path: Path) -> GaussianCopulaSynthesizer:
-    """Return what SDV saved; this can run code.
-
-    Raises:
-        MissingExtraError: SDV is not installed.
-    """
-    with quiet():
-        return _sdv("utils").load_synthesizer(str(path))
-
-
-def _sdv(module: str) -> Any:
-    """Import a module of SDV, which is an extra."""
-    try:
-        return importlib.import_module(f"sdv.{module}")
-    except ImportError as error:
-        raise MissingExtraError(
-            "tabular/gaussian_copula needs SDV, which is not installed.",
-            next_step='Install it with: pip install "casemix[sdv]". SDV is under BUSL-1.1, which '
-            "forbids offering a commercial synthetic-data service on it.",
-        ) from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Run a call to SDV without its warnings and without a trace in global random state."""
-    import torch
-
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            random.seed(0)
-            np.random.seed(0)
-            torch.manual_seed(0)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -1,0 +1,239 @@
+"""Our table generators beside SDV's on the same split, in one run.
+
+Usage:
+  python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--seed S] [--out FILE]
+  python benchmarks/tabular.py table [--out FILE]
+  python benchmarks/tabular.py scale [--rows N] [--shards K] [--arms NAME] [--part PART]
+
+`run` fits every method on one half of the patients, each in a process of its own, and judges its
+rows beside the other half; a line of JSON per method is appended to FILE, and a run that is started
+again goes on after the last line. `table` prints FILE as Markdown. `scale` fits one method, saves
+it, and times `casemix sample MODEL --n N --shards K` with its peak memory.
+
+Parts: all rows of diabetes_130us, 600 of its patients per half, the statics and outcomes of
+icu_challenge2012, made-up records. SDV's networks see --sdv-rows rows, --gan-epochs or
+--tvae-epochs times, so that they end in minutes. Times are CPU-seconds with one thread, without
+imports; memory is the largest resident size until the rows are made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import parquet
+from tabular_parts import arms, data, scores
+from tabular_parts.arms import Budget
+
+from casemix.core import registry
+from casemix.recipes.single import Single
+
+SHOWN = {
+    "c2st": "C2ST",
+    "c2st_levels": "C2ST, all levels",
+    "tstr": "TSTR",
+    "gap": "gap",
+    "shapes": "shapes",
+    "trends": "trends",
+    "conditional": "conditional C2ST, worst",
+    "membership": "membership",
+    "copies": "copies",
+    "rare_excess": "rare values",
+    "fit_s": "fit CPU-s",
+    "sample_s": "rows CPU-s",
+    "memory_gib": "GiB",
+}
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure the methods that the results file lacks, each in its own process."""
+    for name in options.arms or arms.names():
+        done = [r["arm"] for r in results(options.out) if key(r) == (options.part, options.seed)]
+        if name in done:
+            continue
+        print(f"{options.part}, seed {options.seed}: {name}", flush=True)
+        # The last --arms counts.
+        command = [sys.executable, __file__, "one", *sys.argv[2:], "--arms", name]
+        ended = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
+        if ended.returncode:
+            print(f"failed: {name}", flush=True)
+    table(options)
+
+
+def one(options: argparse.Namespace) -> None:
+    """Measure one method, and append a line to the results."""
+    row = measured(options.arms[0], options)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with options.out.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(row) + "\n")
+
+
+def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return what a method costs and what its rows are like."""
+    part, seed = data.load(options.part, options.data), options.seed
+    train, held_out = part.halves(seed)
+    budget = Budget(options.sdv_rows, options.gan_epochs, options.tvae_epochs)
+    row: dict[str, Any] = {"part": options.part, "seed": seed, "arm": name}
+    arms.load(name)
+    with cpu(row, "fit_s"):
+        sample = arms.fit(name, train, part.schema, budget, seed=seed)
+    n = len(train) if name == arms.REAL else options.rows or len(held_out)
+    with cpu(row, "sample_s"):
+        made = sample(n, None)
+    row |= {"rows": n, "memory_gib": peak()}
+    with cpu(row, "judging_s"):
+        row |= judged(train, held_out, made.head(len(held_out)), part, seed)
+        if name != arms.REAL:
+            row |= private(train, held_out, made.head(len(held_out)), part, seed)
+    if arms.conditional(name):
+        with cpu(row, "conditional_s"):
+            row |= conditional(sample, held_out, part, seed, options.triples)
+    return row
+
+
+def judged(
+    train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: data.Part, seed: int
+) -> dict[str, Any]:
+    """Return the scores of fidelity and utility."""
+    row: dict[str, Any] = scores.two_samples(held_out, made, part, seed)
+    row |= scores.similarity(held_out, made, part)
+    row["tstr"] = scores.utility(made, held_out, part, seed)
+    row["gap"] = row["tstr"] - scores.utility(train, held_out, part, seed)
+    return row
+
+
+def private(
+    train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: data.Part, seed: int
+) -> dict[str, Any]:
+    """Return the scores of privacy; real training rows give themselves away."""
+    row = scores.membership(train, held_out, made, part, seed)
+    row |= scores.copies(train, held_out, made, part)
+    return row | scores.rare_values(train, held_out, made, part, seed)
+
+
+def conditional(
+    sample: arms.Sampler, held_out: pd.DataFrame, part: data.Part, seed: int, most: int
+) -> dict[str, Any]:
+    """Return both critics' AUC for rows that are given the held-out cells of three columns.
+
+    Held-out rows that lack one of the three are left out: a missing cell cannot be asked for.
+    """
+    found = {}
+    for triple in part.triples[:most]:
+        real = held_out[held_out[list(triple)].notna().all(axis=1)]
+        fixed = real[list(triple)].reset_index(drop=True)
+        made = sample(len(real), fixed)
+        exact = (made[list(triple)].to_numpy() == fixed.to_numpy()).all()
+        found[" ".join(triple)] = scores.two_samples(real, made, part, seed) | {
+            "exact": bool(exact),
+            "rows": len(real),
+        }
+    worst = max((max(f["c2st"], f["c2st_levels"]) for f in found.values()), default=None)
+    return {"conditional": worst, "conditional_by_columns": found}
+
+
+def scale(options: argparse.Namespace) -> None:
+    """Time the command line on many rows, made in shards."""
+    part = data.load(options.part, options.data)
+    train, _ = part.halves(options.seed)
+    name = (options.arms or ["tabular/trees"])[0]
+    with tempfile.TemporaryDirectory() as folder:
+        model, out = Path(folder) / "model", Path(folder) / "made"
+        generator = registry.load("generators", name)()
+        generator.fit(*data.as_samples(train, part.schema), seed=options.seed)
+        Single(generator, part.schema, part.schema).save(model)
+        command = [sys.executable, "-m", "casemix", "sample", str(model), "--out", str(out)]
+        started = time.monotonic()
+        wanted = ["--n", str(options.rows or 1_000_000), "--shards", str(options.shards)]
+        subprocess.run([*command, *wanted], check=True)
+        seconds = time.monotonic() - started
+        made = (out / "tabular").glob("*.parquet")
+        rows = sum(parquet.read_metadata(path).num_rows for path in made)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    gib, cpu_s = used.ru_maxrss / 2**20, used.ru_utime + used.ru_stime
+    print(f"{name}: {rows} rows, {seconds:.0f} s wall, {cpu_s:.0f} s CPU, {gib:.2f} GiB at most")
+
+
+def table(options: argparse.Namespace) -> None:
+    """Print the results as Markdown."""
+    for part, seed in dict.fromkeys(key(r) for r in results(options.out)):
+        rows = [r for r in results(options.out) if key(r) == (part, seed)]
+        print(f"\n{part}, seed {seed}\n\n| Method | {' | '.join(SHOWN.values())} |")
+        print("|---" * (len(SHOWN) + 1) + "|")
+        for row in rows:
+            print(f"| {row['arm']} | {' | '.join(shown(row, name) for name in SHOWN)} |")
+
+
+def shown(row: dict[str, Any], name: str) -> str:
+    """Return a score as text, beside what it is to be compared with."""
+    value = row.get(name)
+    if value is None:
+        return "-"
+    if name == "membership":
+        low, high = row["membership_control"]
+        return f"{value:.3f} ({low:.3f} to {high:.3f})"
+    if name == "copies":
+        return f"{value:.2%} ({row['copies_held_out']:.2%})"
+    if name == "rare_excess":
+        low, high = row["rare_excess_interval"]
+        return f"{value:.4f} ({low:.4f} to {high:.4f})"
+    return f"{value:.0f}" if name in ("fit_s", "sample_s") else f"{value:.3f}"
+
+
+def results(path: Path) -> list[dict[str, Any]]:
+    """Return the lines that were written so far."""
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def key(row: dict[str, Any]) -> tuple[str, int]:
+    """Return which table and split a line is about."""
+    return row["part"], row["seed"]
+
+
+def peak() -> float:
+    """Return the largest resident size of this process so far, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+@contextmanager
+def cpu(row: dict[str, Any], name: str) -> Iterator[None]:
+    """Put the CPU-seconds of the block into the row."""
+    started = time.process_time()
+    yield
+    row[name] = time.process_time() - started
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=["run", "one", "table", "scale"], nargs="?")
+    parser.add_argument("--part", choices=["full", "small", "icu", "tiny"], default="full")
+    parser.add_argument("--data", type=Path, default=data.DATA, help="folder of the real data")
+    parser.add_argument("--arms", type=lambda text: text.split(","), help="methods; default all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rows", type=int, help="rows to make; default as many as held out")
+    parser.add_argument("--triples", type=int, default=3, help="of given columns, at most")
+    parser.add_argument("--shards", type=int, default=20)
+    parser.add_argument("--sdv-rows", type=int, default=Budget.rows)
+    parser.add_argument("--gan-epochs", type=int, default=Budget.gan_epochs)
+    parser.add_argument("--tvae-epochs", type=int, default=Budget.tvae_epochs)
+    parser.add_argument("--out", type=Path, default=Path("runs/tabular.jsonl"))
+    options = parser.parse_args()
+    {"run": run, "one": one, "table": table, "scale": scale}[options.command or "run"](options)
+
+
+if __name__ == "__main__":
+    main()

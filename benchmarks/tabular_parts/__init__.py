@@ -1,0 +1,1 @@
+"""Parts of benchmarks/tabular.py: the tables, the methods, the scores."""

@@ -1,0 +1,160 @@
+"""The network: each column's distribution given the columns before it and any others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+_NEVER = -30.0  # log share of a token that no training row has
+_SPREAD = 0.3  # of the embedding at the start
+
+
+class Keep(NamedTuple):
+    """Factors of dropout, the same for all columns of a row.
+
+    Args:
+        hidden: (b, hidden).
+        inner: (b, inner).
+    """
+
+    hidden: torch.Tensor
+    inner: torch.Tensor
+
+
+class Nade(nn.Module):
+    """Sums of embeddings of the known cells, and a small network per column that reads its sum.
+
+    The sum for a column runs over the columns before it and over those known from the start, so
+    one pass gives the distribution of every cell of a row. A row is tokens (b, d), each counted
+    from its column's first row of the embedding.
+
+    Args:
+        counts: training rows per token of each of the d columns.
+        places: place of each token on a common scale of ordered values, else 0, per column.
+        hidden: width of the sums.
+        inner: width of each column's own layer.
+
+    Reference:
+        Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
+    """
+
+    first: torch.Tensor
+    log_share: torch.Tensor
+    place: torch.Tensor
+
+    def __init__(
+        self,
+        counts: Sequence[np.ndarray],
+        places: Sequence[np.ndarray],
+        *,
+        hidden: int,
+        inner: int,
+    ) -> None:
+        super().__init__()
+        d, self.sizes = len(counts), [len(c) for c in counts]
+        first = torch.from_numpy(np.cumsum([0, *self.sizes[:-1]]))
+        share = torch.from_numpy(np.concatenate([_log_share(c) for c in counts]))
+        place = torch.from_numpy(np.concatenate(places).astype(np.float32))
+        for name, value in {"first": first, "log_share": share, "place": place}.items():
+            self.register_buffer(name, value, persistent=False)
+        self.embedding = nn.Embedding(sum(self.sizes), hidden)
+        nn.init.normal_(self.embedding.weight, std=_SPREAD)
+        self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
+        self.scale = nn.Parameter(torch.ones(d, hidden))
+        self.shift = nn.Parameter(torch.zeros(d, hidden))
+        self.weight = nn.Parameter(torch.randn(d, hidden, inner) * hidden**-0.5)
+        self.offset = nn.Parameter(torch.zeros(d, inner))
+        self.head = nn.Parameter(torch.zeros(sum(self.sizes), inner))  # starts as the shares
+        self.bias = nn.Parameter(torch.zeros(sum(self.sizes)))
+
+    def forward(self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep) -> torch.Tensor:
+        """Return the negative log-likelihood of every cell that is not known, else 0, (b, d).
+
+        Args:
+            tokens: (b, d).
+            known: whether a cell is known from the start, bool (b, d).
+            keep: what training drops.
+        """
+        before = torch.ones(known.shape[1], known.shape[1], device=known.device).tril(-1)
+        reads = torch.maximum(before, known[:, None].float())  # (b, d, d)
+        total = torch.bmm(reads, self.cells(tokens)).transpose(0, 1)  # (d, b, hidden)
+        state = self._state(total, self.shift[:, None], self.scale[:, None]) * keep.hidden
+        inner = torch.baddbmm(self.offset[:, None], state, self.weight)
+        inner = functional.silu(inner) * keep.inner  # (d, b, inner)
+        parts = zip(self.heads(), inner.unbind(0), tokens.T, strict=True)
+        losses = [
+            functional.cross_entropy(head(own), target, reduction="none")
+            for head, own, target in parts
+        ]
+        return torch.stack(losses, dim=1) * ~known
+
+    def cells(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the embedding of each cell, (b, d, hidden)."""
+        at = tokens + self.first
+        embedded: torch.Tensor = self.embedding(at)
+        return torch.addcmul(embedded, self.place[at][:, :, None], self.slope)
+
+    def heads(self) -> list[_Head]:
+        """Return the softmax of each column."""
+        # Split once: a slice per column would have a gradient of full size per column.
+        parts = (x.split(self.sizes) for x in (self.head, self.bias, self.log_share))
+        return [_Head(*own) for own in zip(*parts, strict=True)]
+
+    def _state(self, total: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        normed = functional.layer_norm(total + shift, total.shape[-1:])
+        return functional.silu(normed * scale)
+
+    @torch.inference_mode()
+    def draw(
+        self, tokens: torch.Tensor, known: torch.Tensor, uniform: torch.Tensor
+    ) -> torch.Tensor:
+        """Return rows (b, d): known cells as they are, the others drawn column after column.
+
+        Args:
+            tokens: (b, d), anything where not known.
+            known: bool (b, d).
+            uniform: one number in (0, 1) per cell, (b, d).
+        """
+        drawn, cells = tokens.clone(), self.cells(tokens) * known[:, :, None]
+        total = cells.sum(1)  # (b, hidden): of the cells known so far
+        for j, head in enumerate(self.heads()):
+            state = self._state(total - cells[:, j], self.shift[j], self.scale[j])
+            inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j]))
+            found = torch.where(known[:, j], tokens[:, j], _pick(head(inner), uniform[:, j]))
+            drawn[:, j] = found
+            at = found + self.first[j]
+            own = self.embedding(at) + self.place[at][:, None] * self.slope[j]
+            total = total - cells[:, j] + own
+        return drawn
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The last layer of one column."""
+
+    weight: torch.Tensor  # (size, inner)
+    bias: torch.Tensor  # (size,)
+    log_share: torch.Tensor  # (size,)
+
+    def __call__(self, inner: torch.Tensor) -> torch.Tensor:
+        """Return the log-odds of the tokens, float32 (b, size)."""
+        return functional.linear(inner, self.weight, self.bias).float() + self.log_share
+
+
+def _pick(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Return one token per row, (b,), by inversion of its distribution function."""
+    upper = logits.double().softmax(dim=1).cumsum(dim=1)  # (b, size)
+    drawn = (upper < (uniform * upper[:, -1])[:, None]).sum(dim=1)
+    return drawn.clamp(max=logits.shape[1] - 1)
+
+
+def _log_share(counts: np.ndarray) -> np.ndarray:
+    share = counts / max(counts.sum(), 1.0)
+    known = np.log(np.maximum(share, 1e-12))
+    return np.where(counts > 0, known, _NEVER).astype(np.float32)

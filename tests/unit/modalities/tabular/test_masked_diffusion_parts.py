@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+
+from casemix.core.fields import Field, Kind
+from casemix.modalities.tabular.masked.masking import MaskedLoss
+from casemix.modalities.tabular.masked.network import MaskedNetwork
+from casemix.modalities.tabular.masked.sampling import groups, uncover
+from casemix.modalities.tabular.masked.tokens import MASKED, TokenColumn
+
+
+@pytest.fixture(scope="module")
+def lab():
+    """A number with a common value, missing cells and a long right tail."""
+    rng = np.random.default_rng(0)
+    cells = np.round(np.exp(rng.normal(size=2000)), 2)
+    cells[:300], cells[300:500] = 0.0, np.nan
+    return cells, TokenColumn.fit(
+        Field("lab", Kind.NUMERIC), cells, np.arange(2000), bins=16, rows_per_bin=20
+    )
+
+
+def test_missing_common_and_binned_numbers_come_back_in_their_token(lab):
+    cells, column = lab
+    tokens, _ = column.encode(cells)
+    again = column.decode(tokens, np.full(len(cells), 0.5))
+    assert np.array_equal(np.isnan(again), np.isnan(cells))
+    assert np.array_equal(again[:300], cells[:300])
+    back, _ = column.encode(again)
+    assert np.mean(back == tokens) > 0.97  # rounding to two decimals crosses few borders
+    assert MASKED not in tokens
+
+
+def test_numbers_within_bins_follow_the_distribution(lab):
+    cells, column = lab
+    tokens, _ = column.encode(cells)
+    again = column.decode(tokens, np.random.default_rng(1).random(len(cells)))
+    shares = np.linspace(0.05, 0.95, 19)
+    assert np.allclose(
+        np.nanquantile(again, shares), np.nanquantile(cells, shares), rtol=0.06, atol=0.01
+    )
+    assert np.mean(again[500:] == cells[500:]) < 0.1
+
+
+def test_bins_are_no_narrower_than_their_least_rows():
+    cells = np.random.default_rng(0).normal(size=105)
+    column = TokenColumn.fit(
+        Field("x", Kind.NUMERIC), cells, np.arange(105), bins=48, rows_per_bin=20
+    )
+    assert column.counts[column.counts > 0].tolist() == [21] * 5
+
+
+def test_levels_have_one_token_each_and_ordered_ones_a_place():
+    stage = Field("stage", Kind.ORDINAL, levels=("I", "II", "III"))
+    cells = np.array([0.0, 2.0, np.nan, 1.0])
+    column = TokenColumn.fit(stage, cells, np.arange(4), bins=4, rows_per_bin=1)
+    tokens, places = column.encode(np.array([0.0, 1.0, 2.0, np.nan]))
+    assert len(set(tokens.tolist())) == 4
+    assert places[0] < places[1] == 0 < places[2]
+    assert np.array_equal(column.place_table()[tokens][:3, 0], places[:3])
+
+
+def hidden(conditional=0, ordered=0.0, n=4000, d=6):
+    rank = torch.arange(d).flip(0)  # sampling goes from the last column to the first
+    loss = MaskedLoss(torch.zeros(0), torch.zeros(0), conditional, rank, ordered)
+    return loss.hidden(n, torch.Generator().manual_seed(0)).numpy()
+
+
+def test_the_number_of_hidden_cells_is_uniform_and_any_cell_is_as_often_hidden():
+    mask = hidden()
+    counts = np.bincount(mask.sum(axis=1), minlength=7)
+    assert counts[0] == 0
+    assert np.allclose(counts[1:] / 4000, 1 / 6, atol=0.002)
+    assert np.allclose(mask.mean(axis=0), 3.5 / 6, atol=0.03)
+
+
+def test_ordered_rows_hide_the_end_of_the_order_of_sampling():
+    mask = hidden(ordered=1.0)
+    assert (np.diff(mask.astype(int), axis=1) <= 0).all()
+    assert mask[:, 0].all()
+
+
+def test_half_of_the_rows_show_every_condition():
+    mask = hidden(conditional=2)
+    assert 0.5 < np.mean(~mask[:, :2].any(axis=1)) < 0.7
+    assert mask[:, 2:].any(axis=1).mean() > 0.9
+    assert mask.any(axis=1).all()
+
+
+def test_columns_of_little_entropy_share_a_step():
+    assert groups([0, 1, 2, 3], [1.0, 0.0, 0.1, 1.0], 2) == [[0, 1], [2, 3]]
+    assert groups([3, 1, 0, 2], [0.0, 0.0, 0.0, 0.0], 4) == [[3], [1], [0], [2]]
+    without_entropy = groups([2, 0, 1], [0.0, 0.0, 0.0], 2)
+    assert sorted(j for columns in without_entropy for j in columns) == [0, 1, 2]
+
+
+def test_an_untrained_network_draws_the_shares_of_the_tokens_and_keeps_given_cells():
+    counts = [np.array([100.0, 0.0, 300.0, 600.0]), np.array([0.0, 0.0, 1.0, 0.0, 9.0])]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = MaskedNetwork(counts, [np.zeros(4), np.arange(5.0)], hidden=8, layers=1).eval()
+    tokens = torch.full((5000, 2), MASKED)
+    tokens[:100, 0] = 0
+    uniform = torch.rand((5000, 4), generator=torch.Generator().manual_seed(0))
+    tables = [torch.zeros(4, 9), torch.zeros(5, 9)]
+    drawn = uncover(net, tokens, torch.zeros(5000, 2), uniform, [[1], [0]], tables).numpy()
+    assert (drawn[:100, 0] == 0).all()
+    assert np.allclose(np.bincount(drawn[100:, 0]) / 4900, [0.1, 0, 0.3, 0.6], atol=0.03)
+    assert np.allclose(np.bincount(drawn[:, 1]) / 5000, [0, 0, 0.1, 0, 0.9], atol=0.02)
