@@ -13,7 +13,7 @@ EVALUATORS = registry.names("evaluators")
 
 
 def test_every_modality_has_its_floor_its_control_and_its_evaluator():
-    assert len(registry.modalities()) == 4
+    assert len(registry.modalities()) == 6
     for modality in registry.modalities():
         assert f"{modality}/marginals" in GENERATORS
         assert f"{modality}/copy_training" in GENERATORS

@@ -43,6 +43,13 @@ def test_codes_of_few_rows_share_a_column_and_never_come_out():
     assert codes.collapse(wide, SCHEMA)["diagnoses"].tolist() == [["I10"], ["I10"], ["I10"], []]
 
 
+def test_a_code_of_one_subject_is_rare_however_many_rows_have_it():
+    frame = THRICE.assign(diagnoses=[["Q20"]] * 6 + [["I10"]] * 6)
+    subjects = ["s0"] * 6 + [f"s{i}" for i in range(6)]
+    codes = CodeColumns.fit(frame, SCHEMA, subjects, least=5)
+    assert (codes.common["diagnoses"], codes.rare["diagnoses"]) == (("I10",), ("Q20",))
+
+
 def test_only_the_most_frequent_codes_have_a_column():
     lists = [[f"C{i:02d}" for i in range(64)] + ["Z99"]] * 3 + [["C00"]]
     frame = FRAME.assign(diagnoses=pd.Series(lists, index=FRAME.index, dtype=object))

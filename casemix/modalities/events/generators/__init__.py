@@ -1,0 +1,1 @@
+"""Generators of the event-stream modality, one method per file."""
