@@ -95,14 +95,23 @@ def phantom(
         float,
         typer.Option(min=0, max=1, help="How strongly hidden severity ties the modalities."),
     ] = 1.0,
+    events: Annotated[
+        bool,
+        typer.Option("--events", help="Histories of events instead, for thousands of patients."),
+    ] = False,
 ) -> None:
     """Simulate the embedded cardiac phantom cohort: table, vital signs, MR images and notes.
 
-    Example: casemix phantom --n 600 --out phantom
+    casemix phantom --n 600 --out phantom
+
+    casemix phantom --events --n 10000 --out histories
     """
     from casemix.recipes.phantom.cohort import phantom_cohort
+    from casemix.recipes.phantom.events import phantom_events
 
-    cohort = phantom_cohort(n, seed=seed, coupling=coupling)
+    cohort = (
+        phantom_events(n, seed=seed) if events else phantom_cohort(n, seed=seed, coupling=coupling)
+    )
     cohort.save(out)
     _describe(cohort, out)
 
@@ -223,6 +232,17 @@ def sample(
             "patients are the same. By default parts of 20,000.",
         ),
     ] = None,
+    continue_: Annotated[
+        Path | None,
+        typer.Option(
+            "--continue",
+            help="A cohort whose histories of events go on; only what is added is written.",
+        ),
+    ] = None,
+    until_hours: Annotated[
+        float | None,
+        typer.Option(help="With --continue: nothing later than this, in hours of the history."),
+    ] = None,
     seed: Seed = 0,
     trust: Trust = False,
 ) -> None:
@@ -231,12 +251,25 @@ def sample(
     casemix sample runs/linked-patients/model --n 50 --where "age > 70" --out elderly
 
     casemix sample models/labs --given wanted.csv --out made
+
+    casemix sample models/events --continue cohort --until-hours 8766 --out next_year
     """
     from casemix.core.progress import terminal
     from casemix.recipes import sampling
+    from casemix.recipes.continuing import continue_histories
 
-    if sum(x is not None for x in (n, like, given)) != 1:
-        raise typer.BadParameter("Give one of --n, --like and --given.")
+    if sum(x is not None for x in (n, like, given, continue_)) != 1:
+        raise typer.BadParameter("Give one of --n, --like, --given and --continue.")
+    if continue_ is not None:
+        if where or rules or shards:
+            raise typer.BadParameter("--continue takes --until-hours, --seed and --trust alone.")
+        with terminal() as progress:
+            cohort = continue_histories(
+                model, continue_, until_hours=until_hours, seed=seed, trust=trust, progress=progress
+            )
+        cohort.save(out)
+        _describe(cohort, out)
+        return
     asked = sampling.Asked(n, like, given, where, rules, shards)
     with terminal() as progress:
         counts = sampling.sample(model, asked, out, seed=seed, trust=trust, progress=progress)

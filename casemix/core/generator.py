@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from casemix.core.conditions import Conditions
 from casemix.core.fields import Kind
@@ -80,3 +80,30 @@ class Generator(ABC):
     @abstractmethod
     def tiny(cls) -> Self:
         """Return an instance that fits toy data in about a second on a CPU."""
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """A generator that can go on from what is given of a record: histories of events."""
+
+    def continue_(
+        self,
+        history: Samples,
+        given: Conditions,
+        *,
+        seed: int,
+        until_hours: float | None = None,
+        progress: Progress | None = None,
+    ) -> Samples:
+        """Return the given records followed by what may come next.
+
+        Args:
+            history: the beginnings, one per row of ``given``; they come out unchanged, first.
+            given: the conditions of the same records, in the same order.
+            seed: seed of the draws.
+            until_hours: hours since the index time after which nothing is added.
+            progress: where to report.
+
+        Raises:
+            ConditionError: conditions of other records.
+        """

@@ -146,7 +146,7 @@ def test_where_holds_for_every_patient(done, tmp_path):
         (("show", "nonsense"), 1, "nothing called 'nonsense'"),
         (("list", "generator"), 1, "Did you mean 'generators'"),
         (("sample", "/nowhere", "--n", "3", "--out", "OUT"), 1, "not a saved model"),
-        (("sample", "/nowhere", "--out", "OUT"), 2, "one of --n, --like and --given"),
+        (("sample", "/nowhere", "--out", "OUT"), 2, "one of --n, --like, --given and --continue"),
         (("phantom", "--n", "0", "--out", "OUT"), 2, "--n"),
     ],
 )

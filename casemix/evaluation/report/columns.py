@@ -69,7 +69,7 @@ class Column:
 
     @cached_property
     def similarity(self) -> float | None:
-        """The column's marginal similarity in [0, 1]; None for codes, and where rows are too few."""
+        """The marginal similarity in [0, 1]; None for codes, and where rows are too few."""
         if self.kind is Kind.CODES or min(len(self.reference), len(self.synthetic)) < 2:
             return None
         frames = [cells.to_frame("cells") for cells in (self.reference, self.synthetic)]

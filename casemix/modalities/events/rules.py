@@ -28,6 +28,11 @@ _PARTING = "//"
 _SETS = ("exclusive", "valued", "always", "once", "last")
 
 
+def is_death(code: str) -> bool:
+    """Return whether a code is that of death, such as MEDS_DEATH."""
+    return "DEATH" in code.split(_PARTING)[0].upper()
+
+
 @dataclass(frozen=True)
 class Rules:
     """What holds of nearly all training streams.
@@ -67,7 +72,7 @@ class Rules:
             valued=frozenset(some.index[some]),
             always=frozenset(every.index[every]),
             once=frozenset(again.index[~again]),
-            last=frozenset(c for c in codes if "DEATH" in c.split(_PARTING)[0].upper()),
+            last=frozenset(c for c in codes if is_death(c)),
         )
 
     def with_pairs_of(self, other: Rules, codes: Collection[str]) -> Rules:

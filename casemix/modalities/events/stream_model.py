@@ -154,7 +154,10 @@ class StreamModel:
         until = math.inf if until_hours is None else until_hours
         told = self.tokeniser.encode(past, end=False)
         later = self._draw(given, seed, progress, told, until)
-        whole = pd.concat([past.frame, later[later["hours"] <= until]], ignore_index=True)
+        # The model may not know of death, where fewer subjects died than its guard lets through.
+        dead = past.frame.loc[past.frame["code"].map(is_death), "item"]
+        later = later[(later["hours"] <= until) & ~later["item"].isin(dead)]
+        whole = pd.concat([past.frame, later], ignore_index=True)
         whole = whole.sort_values(["item", "hours"], kind="stable")
         made = self.form.samples(given, whole)
         units = {**past.units, **made.payload.units}

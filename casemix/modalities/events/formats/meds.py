@@ -20,6 +20,7 @@ Reference:
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from flexible_schema.exceptions import SchemaValidationError
 
-from casemix.core.cohort import Cohort
+from casemix.core.cohort import Cohort, Provenance
 from casemix.core.fields import Field, Kind, Schema
+from casemix.core.files import read_json
 from casemix.core.samples import Samples
 from casemix.errors import ArtifactError, CohortError
 from casemix.modalities.events.data import Events
-from casemix.modalities.events.formats.meds_out import write_meds
+from casemix.modalities.events.formats.meds_out import ETL, write_meds
 
 __all__ = ["from_rows", "read_meds", "write_meds"]
 
@@ -60,7 +62,17 @@ def read_meds(root: Path, *, split: str | None = None) -> tuple[Cohort, list[str
     if split is not None:
         splits = _split_of(root)
         rows = rows[rows["subject_id"].map(splits) == split]
-    return from_rows(rows, name=root.name)
+    cohort, notes = from_rows(rows, name=root.name)
+    return replace(cohort, provenance=_provenance(root)), notes
+
+
+def _provenance(root: Path) -> Provenance:
+    """Return what casemix wrote into the name of a data set of its own; others are real."""
+    path = root / meds.dataset_metadata_filepath
+    about = read_json(path) if path.is_file() else {}
+    found = re.search(r"\((\w+)\)$", str(about.get("dataset_name", "")))
+    ours = about.get("etl_name") == ETL and found is not None and found[1] in list(Provenance)
+    return Provenance(found[1]) if ours and found else Provenance.REAL
 
 
 def from_rows(rows: pd.DataFrame, *, name: str = "MEDS") -> tuple[Cohort, list[str]]:

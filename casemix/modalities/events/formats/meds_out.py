@@ -25,6 +25,7 @@ _PARTING = "//"
 _SHARD = 1000  # subjects
 #: Ids of an export of subjects who are not real; no real data set counts that far.
 FIRST_SYNTHETIC_ID = 10**15
+ETL = "casemix"
 _FIRST_DAY, _DAYS = np.datetime64("2100-01-01", "D"), 36_524  # index times of an export
 
 
@@ -159,7 +160,7 @@ def _write_metadata(
     about = meds.DatasetMetadataSchema(
         dataset_name=f"{cohort.about.get('name', 'cohort')} ({cohort.provenance})",
         dataset_version="1",
-        etl_name="casemix",
+        etl_name=ETL,
         etl_version=__version__,
         meds_version=meds.__version__,
     )

@@ -69,6 +69,7 @@ def test_a_cohort_survives_the_way_out_and_in(tmp_path):
     assert np.allclose(second.frame["value"], first.frame["value"], rtol=1e-6, equal_nan=True)
     assert again.subjects["sex"].tolist() == cohort.subjects["sex"].tolist()
     assert np.allclose(again.subjects["age"], cohort.subjects["age"], atol=0.06)
+    assert again.provenance == cohort.provenance == "phantom"
 
 
 def test_what_is_written_passes_the_standards_own_schema(tmp_path):
