@@ -24,6 +24,7 @@ from casemix.modalities.events.data import Events
 from casemix.modalities.events.decode import Decoding, draw
 from casemix.modalities.events.form import EventForm
 from casemix.modalities.events.grammar import Grammar
+from casemix.modalities.events.rules import is_death
 from casemix.modalities.events.tokens import Tokenised, Tokeniser
 
 _LEAST = 8  # histories
