@@ -34,6 +34,7 @@ _FEWEST_STEPS = 320  # of the optimiser; a narrow network cannot learn rows by h
 _WIDTH = 1.5  # most width of the sums, per square root of the rows
 _THINNED = 6.0  # least dropout, times the square root of the rows
 _MOST_DROPOUT = 0.3
+_MANY = 16  # tokens of a column whose pairs with others are counted
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,19 @@ class Config:
         train: optimiser settings.
     """
 
-    hidden: int = 128
-    inner: int = 64
-    dropout: float = 0.1
+    hidden: int = 192
+    inner: int = 96
+    dropout: float = 0.25
     bins: int = 48
     rows_per_bin: int = 20
-    whole: float = 0.7
-    epochs: int = 12
+    whole: float = 0.5
+    epochs: int = 9
     candidates: int = 8
     batch: int = 1024
     critic: CriticConfig = field(default_factory=CriticConfig)
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=4000, batch_size=256, learning_rate=3e-3, weight_decay=0.01, ema_decay=0.99
+            steps=4000, batch_size=256, learning_rate=3e-3, weight_decay=0.1, ema_decay=0.99
         )
     )
 
@@ -78,6 +79,7 @@ class Nade(Generator):
     Every column is one token: missing, one of its levels or common numbers, or a quantile bin, in
     which a smoothed density places the number. A network learns each column given all columns
     before it and any others (orderless NADE), so that any cells can be fixed without rejection.
+    How often two levels of many-level columns meet is counted and added to its log-odds.
     Boosted trees then learn what still tells real rows from drawn ones, as far as held-out
     subjects bear it out, and each row is chosen among several candidates in proportion to that
     density ratio (sampling-importance resampling). Levels and numbers of few subjects are neither
@@ -109,11 +111,12 @@ class Nade(Generator):
         tokens = self._learn_tokens(data, given, fitted)
         self._widths = self._sized(len(tokens))
         net = seeded(seed, self._network)
+        subjects = given.rows["subject_id"].to_numpy()
+        net.pairs.count(tokens.numpy(), subjects)
         settings, dropout = self._training(len(tokens)), self._dropout(len(tokens))
         loss = KnownCells(tokens, self.config.whole, dropout, self._widths)
         train(net, loss, len(tokens), settings, seed=seed, progress=progress, label="rows")
         self._net = net.eval()
-        subjects = given.rows["subject_id"].to_numpy()
         self._critic = self._learn_critic(tokens, subjects, seed, progress or Progress())
         self.fitted = fitted
         return self
@@ -234,6 +237,11 @@ class Nade(Generator):
             [column.place_table().mean(axis=1) for column in columns],
             hidden=self._widths[0],
             inner=self._widths[1],
+            paired=[
+                j
+                for j, column in enumerate(columns)
+                if column.column.field.kind is Kind.CATEGORICAL and column.size >= _MANY
+            ],
         )
 
 

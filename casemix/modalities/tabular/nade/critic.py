@@ -27,7 +27,7 @@ class CriticConfig:
         draws: drawn rows per real one that it learns from.
     """
 
-    trees: int = 300
+    trees: int = 500
     leaves: int = 32
     learning_rate: float = 0.08
     draws: int = 4

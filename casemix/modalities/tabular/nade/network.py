@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from casemix.modalities.tabular.nade.pairs import PairLogOdds
+
 _NEVER = -30.0  # log share of a token that no training row has
 _SPREAD = 0.3  # of the embedding at the start
 
@@ -39,6 +41,7 @@ class Nade(nn.Module):
         places: place of each token on a common scale of ordered values, else 0, per column.
         hidden: width of the sums.
         inner: width of each column's own layer.
+        paired: columns of many levels; see `PairLogOdds`, whose counts are to be learnt first.
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
@@ -55,6 +58,7 @@ class Nade(nn.Module):
         *,
         hidden: int,
         inner: int,
+        paired: Sequence[int] = (),
     ) -> None:
         super().__init__()
         d, self.sizes = len(counts), [len(c) for c in counts]
@@ -63,6 +67,7 @@ class Nade(nn.Module):
         place = torch.from_numpy(np.concatenate(places).astype(np.float32))
         for name, value in {"first": first, "log_share": share, "place": place}.items():
             self.register_buffer(name, value, persistent=False)
+        self.pairs = PairLogOdds(self.sizes, paired)
         self.embedding = nn.Embedding(sum(self.sizes), hidden)
         nn.init.normal_(self.embedding.weight, std=_SPREAD)
         self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
@@ -87,10 +92,12 @@ class Nade(nn.Module):
         state = self._state(total, self.shift[:, None], self.scale[:, None]) * keep.hidden
         inner = torch.baddbmm(self.offset[:, None], state, self.weight)
         inner = functional.silu(inner) * keep.inner  # (d, b, inner)
-        parts = zip(self.heads(), inner.unbind(0), tokens.T, strict=True)
+        parts = enumerate(zip(self.heads(), inner.unbind(0), tokens.T, strict=True))
         losses = [
-            functional.cross_entropy(head(own), target, reduction="none")
-            for head, own, target in parts
+            functional.cross_entropy(
+                sum(self.pairs.of(j, tokens, known), head(own)), target, reduction="none"
+            )
+            for j, (head, own, target) in parts
         ]
         return torch.stack(losses, dim=1) * ~known
 
@@ -126,7 +133,8 @@ class Nade(nn.Module):
         for j, head in enumerate(self.heads()):
             state = self._state(total - cells[:, j], self.shift[j], self.scale[j])
             inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j]))
-            found = torch.where(known[:, j], tokens[:, j], _pick(head(inner), uniform[:, j]))
+            logits = sum(self.pairs.of(j, drawn, known), head(inner))
+            found = torch.where(known[:, j], tokens[:, j], _pick(logits, uniform[:, j]))
             drawn[:, j] = found
             at = found + self.first[j]
             own = self.embedding(at) + self.place[at][:, None] * self.slope[j]

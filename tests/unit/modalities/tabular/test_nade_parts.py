@@ -11,6 +11,7 @@ from casemix.modalities.tabular.nade.critic import Critic, CriticConfig, fit_cri
 from casemix.modalities.tabular.nade.drawing import Drawing
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Keep, Nade
+from casemix.modalities.tabular.nade.pairs import PairLogOdds
 
 SIZES = (3, 2, 4)
 ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row there is, (24, 3)
@@ -21,9 +22,10 @@ ALL = Keep(torch.ones(len(ROWS), 16), torch.ones(len(ROWS), 8))
 def net():
     counts = [np.arange(1.0, size + 1) for size in SIZES]
     places = [np.linspace(-1, 1, size) for size in SIZES]
-    made = seeded(0, lambda: Nade(counts, places, hidden=16, inner=8)).eval()
+    made = seeded(0, lambda: Nade(counts, places, hidden=16, inner=8, paired=[0, 2])).eval()
     with torch.no_grad():  # an untrained network says nothing but the marginals
         made.head.normal_(generator=torch.Generator().manual_seed(0))
+    made.pairs.count(ROWS.numpy()[::3], np.arange(8))
     return made
 
 
@@ -108,3 +110,19 @@ def test_candidates_are_chosen_in_proportion_to_the_density_ratio(net):
         for critic in (None, threefold)
     )
     assert chosen == pytest.approx(3 * plain / (3 * plain + 1 - plain), abs=0.03)
+
+
+def test_pairs_that_never_meet_are_unlikely_and_a_subject_counts_once():
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, size=(4000, 2))
+    codes = codes[codes[:, 0] != codes[:, 1]]
+    alone = np.repeat([[0, 0]], 500, axis=0)  # one subject's rows
+    rows = np.concatenate([codes, alone])
+    subjects = np.append(np.arange(len(codes)), np.full(500, len(codes)))
+    pairs = PairLogOdds([4, 4], [0, 1])
+    pairs.count(rows, subjects)
+    every = torch.arange(4)[:, None].expand(4, 2)
+    (found,) = pairs.of(1, every, torch.zeros(4, 2, dtype=torch.bool))
+    assert float(found.diagonal().max()) < -3
+    others = found[~torch.eye(4, dtype=torch.bool)]
+    assert torch.allclose(others, torch.tensor(np.log(4 / 3), dtype=torch.float32), atol=0.15)
