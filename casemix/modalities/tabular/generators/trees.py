@@ -29,6 +29,7 @@ _MANY_LEVELS = 100
 _LEAST = 5  # subjects that share what comes out
 _MANY_ROWS = 20_000  # with fewer, leaves are larger: single rows would show in them
 _LARGER = 4.0  # at most so many times
+_LARGEST_SHARE = 1 / 40  # of the rows in one leaf, or a tree of few rows would be one leaf
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class Trees(Generator):
     def _trees(self, n: int, own: bool) -> TreeConfig:
         c = self.config
         trees = max(1, min(c.rows // n, c.trees if own else c.given_trees))
-        leaf = round(c.leaf * float(np.clip((_MANY_ROWS / n) ** 0.5, 1.0, _LARGER)))
+        larger = c.leaf * float(np.clip((_MANY_ROWS / n) ** 0.5, 1.0, _LARGER))
+        leaf = round(min(larger, max(c.leaf, n * _LARGEST_SHARE)))
         return TreeConfig(trees, leaf, 1.0 if trees == 1 else c.sample, c.features)
 
     def generate(
