@@ -149,13 +149,14 @@ def read_one(path: Path, request: Request, console: Console) -> Cohort:
     mapping = Path(given) if given else None
     read = read_cohorts({"data": path}, mapping=mapping, subject=request.settings["subject"])
     cohort = read.cohorts["data"]
+    rows = len(cohort[TABLE]) if TABLE in cohort.modalities else 0
     if len(cohort) < FEWEST:
         raise RunError(
             f"{path.name} has too few subjects to learn from and to judge by.",
-            given=f"{len(cohort)} subjects in {len(cohort['tabular'])} rows",
+            given=f"{len(cohort)} subjects in {rows} rows" if rows else f"{len(cohort)} subjects",
             allowed=f"at least {FEWEST}",
             next_step="If rows are subjects of their own, say --set subject=none."
-            if len(cohort["tabular"]) > len(cohort)
+            if rows > len(cohort)
             else "",
         )
     if read.spec is not None:

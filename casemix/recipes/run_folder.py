@@ -58,10 +58,9 @@ class RunFolder:
                 )
             earlier = read_json(path / _ABOUT)
             if earlier != about:
-                changed = sorted(k for k in {*earlier, *about} if earlier.get(k) != about.get(k))
                 raise RunError(
                     f"{path} holds a run with other settings.",
-                    given=[f"{k}: {about.get(k)} (there: {earlier.get(k)})" for k in changed],
+                    given=_changes(earlier, about),
                     next_step="Choose another folder with --out, or remove this one.",
                 )
         path.mkdir(parents=True, exist_ok=True)
@@ -101,6 +100,17 @@ class RunFolder:
     def finish(self) -> None:
         """Remove what only a resume would need."""
         _remove(self.path / ".checkpoints")
+
+
+def _changes(earlier: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
+    """Return what differs, setting by setting, in words."""
+    there, here = (
+        {k: v for k, v in of.items() if k != "settings"}
+        | {f"settings.{k}": v for k, v in of.get("settings", {}).items()}
+        for of in (earlier, about)
+    )
+    changed = sorted(k for k in {*there, *here} if there.get(k) != here.get(k))
+    return [f"{k}: {here.get(k)} (there: {there.get(k)})" for k in changed]
 
 
 def _remove(path: Path) -> None:
