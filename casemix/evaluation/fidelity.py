@@ -13,27 +13,26 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.spatial.distance import cdist
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from casemix.errors import EvaluationError
+from casemix.evaluation.mean_discrepancy import mmd_rbf
+from casemix.evaluation.nearest_neighbours import (
+    nearest_neighbour_hits,
+    one_nearest_neighbour_accuracy,
+)
 from casemix.evaluation.permutation import (
     permuted_auc,
-    permuted_nearest_neighbour,
     two_sided_p_value,
 )
 from casemix.evaluation.statistics import (
-    Estimate,
     FloatArray,
     IntArray,
     as_matrix,
     as_subjects,
     auc,
     bootstrap_rows,
-    bootstrap_weights,
     percentile_interval,
-    permutation_p_value,
     standardisation,
     subject_folds,
 )
@@ -44,32 +43,22 @@ from casemix.evaluation.tables import (
     encode_columns,
     marginal_similarity,
 )
+from casemix.evaluation.two_samples import TwoSample, check_same_width
 
 __all__ = [
     "Columnwise",
+    "HeldOut",
     "TwoSample",
     "associations",
     "c2st",
     "dependence_similarity",
     "encode_columns",
+    "held_out_scores",
     "marginal_similarity",
     "mmd_rbf",
     "nearest_neighbour_hits",
     "one_nearest_neighbour_accuracy",
 ]
-
-_BANDWIDTHS = (0.5, 1.0, 2.0)  # multiples of the median distance
-
-
-@dataclass(frozen=True)
-class TwoSample(Estimate):
-    """A two-sample statistic with interval and permutation p-value.
-
-    Attributes:
-        p_value: under the null that subjects are exchangeable between the arms, in (0, 1].
-    """
-
-    p_value: float
 
 
 def c2st(
@@ -171,124 +160,6 @@ def held_out_scores(
     return HeldOut(scores, arm, subjects, fold)
 
 
-def one_nearest_neighbour_accuracy(
-    real: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    *,
-    subjects_real: npt.ArrayLike | None = None,
-    subjects_synthetic: npt.ArrayLike | None = None,
-    seed: int,
-) -> TwoSample:
-    """Return the leave-one-out accuracy of a 1-NN classifier, real against synthetic; 0.5 ideal.
-
-    1 means two separate clouds; below 0.5 synthetic records sit on top of real ones. A neighbour
-    of the same subject does not count. Columns are standardised on the real rows; a tie between
-    the arms counts half. The interval resamples the subjects of the per-record hits: resampling
-    records themselves would make every record its own neighbour. The two-sided p-value lets
-    subjects change arms.
-
-    Raises:
-        EvaluationError: arms whose sizes differ by more than a quarter (the accuracy would then
-            not be 0.5 for equal distributions), or values not finite.
-
-    Reference:
-        Xu et al., An empirical study on evaluation metrics of GANs, 2018.
-    """
-    first, second, ids_first, ids_second = _as_clouds(
-        real, synthetic, subjects_real, subjects_synthetic
-    )
-    if max(len(first), len(second)) > 1.25 * min(len(first), len(second)):
-        raise EvaluationError(
-            "Nearest-neighbour accuracy needs arms of equal size.",
-            given=f"{len(first)} real and {len(second)} synthetic rows",
-            allowed="sizes within a quarter of each other",
-            next_step="Draw equal arms with equal_sizes().",
-        )
-    hits_first, hits_second = _hits(first, second, ids_first, ids_second)
-    draws = [
-        (hits_first[a].mean() + hits_second[b].mean()) / 2
-        for a, b in zip(
-            bootstrap_rows(ids_first, seed=seed),
-            bootstrap_rows(ids_second, seed=seed + 1),
-            strict=True,
-        )
-    ]
-    value = float((hits_first.mean() + hits_second.mean()) / 2)
-    null = permuted_nearest_neighbour(
-        np.concatenate([first, second]),
-        np.repeat([0, 1], [len(first), len(second)]),
-        np.concatenate([ids_first, ids_second + ids_first.max() + 1]),
-        seed=seed,
-    )
-    n = len(first) + len(second)
-    return TwoSample(value, percentile_interval(draws), n, two_sided_p_value(value, null))
-
-
-def nearest_neighbour_hits(
-    real: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    *,
-    subjects_real: npt.ArrayLike | None = None,
-    subjects_synthetic: npt.ArrayLike | None = None,
-) -> tuple[FloatArray, FloatArray]:
-    """Return per real and per synthetic record whether its nearest neighbour is of its own arm.
-
-    1 = of its own, 0.5 = a tie, 0 = of the other; the mean of the two means is
-    `one_nearest_neighbour_accuracy`, see there.
-    """
-    return _hits(*_as_clouds(real, synthetic, subjects_real, subjects_synthetic))
-
-
-def _hits(
-    first: FloatArray, second: FloatArray, ids_first: IntArray, ids_second: IntArray
-) -> tuple[FloatArray, FloatArray]:
-    return _nearest_is_own(first, second, ids_first), _nearest_is_own(second, first, ids_second)
-
-
-def mmd_rbf(
-    real: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    *,
-    subjects_real: npt.ArrayLike | None = None,
-    subjects_synthetic: npt.ArrayLike | None = None,
-    seed: int,
-    permutations: int = 200,
-) -> TwoSample:
-    """Return the unbiased squared maximum mean discrepancy; 0 is ideal, small negatives occur.
-
-    The kernel is the mean of Gaussian kernels at 0.5, 1 and 2 times the median pairwise distance,
-    after standardising on the real rows. Pairs of records of one subject are left out, and the
-    permutation test moves whole subjects between the arms.
-
-    Raises:
-        EvaluationError: too few rows or subjects, or values not finite.
-
-    Reference:
-        Gretton et al., A kernel two-sample test, JMLR 2012, lemma 6.
-    """
-    first, second, ids_first, ids_second = _as_clouds(
-        real, synthetic, subjects_real, subjects_synthetic
-    )
-    kernel = _kernel(np.concatenate([first, second]))
-    ids = np.concatenate([ids_first, ids_second + ids_first.max() + 1])
-    counts = (int(ids_first.max()) + 1, int(ids_second.max()) + 1)
-    # Sums of the kernel, and numbers of pairs, by pair of subjects: (s, s).
-    sums, pairs = _by_subject(kernel, ids), _by_subject(np.ones_like(kernel), ids)
-    in_real = np.repeat([1.0, 0.0], counts)
-    shuffles = np.random.default_rng(seed).permuted(np.tile(in_real, (permutations, 1)), axis=1)
-    null = _mmd(sums, pairs, shuffles, 1 - shuffles)
-    drawn = _mmd(
-        sums,
-        pairs,
-        np.pad(bootstrap_weights(counts[0], seed=seed), ((0, 0), (0, counts[1]))),
-        np.pad(bootstrap_weights(counts[1], seed=seed + 1), ((0, 0), (counts[0], 0))),
-    )
-    value = float(_mmd(sums, pairs, in_real[None], 1 - in_real[None])[0])
-    return TwoSample(
-        value, percentile_interval(drawn), len(kernel), permutation_p_value(value, null)
-    )
-
-
 def _as_arms(
     real: npt.ArrayLike | pd.DataFrame, synthetic: npt.ArrayLike | pd.DataFrame, *, nan: bool
 ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
@@ -299,35 +170,8 @@ def _as_arms(
         categorical = np.zeros(first.shape[-1], dtype=bool)
     first = as_matrix(first, "real rows", nan=nan)
     second = as_matrix(second, "synthetic rows", nan=nan)
-    _same_width(first, second)
+    check_same_width(first, second)
     return first, second, categorical
-
-
-def _same_width(first: FloatArray, second: FloatArray) -> None:
-    if first.shape[1] != second.shape[1]:
-        raise EvaluationError(
-            "Real and synthetic rows have different columns.",
-            given=f"{first.shape[1]} and {second.shape[1]} columns",
-            allowed="equal numbers of columns",
-        )
-
-
-def _as_clouds(
-    real: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    subjects_real: npt.ArrayLike | None,
-    subjects_synthetic: npt.ArrayLike | None,
-) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
-    first = as_matrix(real, "real rows", rows=4)
-    second = as_matrix(synthetic, "synthetic rows", rows=4)
-    _same_width(first, second)
-    scale = standardisation(first)
-    return (
-        scale(first),
-        scale(second),
-        as_subjects(subjects_real, len(first)),
-        as_subjects(subjects_synthetic, len(second)),
-    )
 
 
 def _discriminate(
@@ -354,35 +198,3 @@ def _discriminate(
         random_state=seed % 2**32,
     ).fit(x, label)
     return np.asarray(trees.decision_function(test))
-
-
-def _nearest_is_own(arm: FloatArray, other: FloatArray, ids: IntArray) -> FloatArray:
-    """Return 1 where the nearest other record is of the own arm, 0.5 at a tie, (n,)."""
-    own = cdist(arm, arm)
-    own[ids[:, None] == ids[None, :]] = np.inf
-    nearest_own, nearest_other = own.min(axis=1), cdist(arm, other).min(axis=1)
-    return (nearest_own < nearest_other) + 0.5 * (nearest_own == nearest_other)
-
-
-def _kernel(values: FloatArray) -> FloatArray:
-    squares = cdist(values, values, "sqeuclidean")
-    median = np.median(squares[np.triu_indices(len(values), 1)])
-    median = median if median > 0 else 1.0
-    return np.mean([np.exp(-squares / (2 * b * b * median)) for b in _BANDWIDTHS], axis=0)
-
-
-def _by_subject(matrix: FloatArray, ids: IntArray) -> FloatArray:
-    """Sum an (n, n) matrix over the rows of each pair of subjects; the diagonal becomes 0."""
-    member = (ids[:, None] == np.arange(ids.max() + 1)).astype(float)  # (n, s)
-    summed: FloatArray = member.T @ matrix @ member
-    np.fill_diagonal(summed, 0.0)
-    return summed
-
-
-def _mmd(sums: FloatArray, pairs: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
-    """Return the statistic for each row of subject weights (repeats, s)."""
-
-    def mean(left: FloatArray, right: FloatArray) -> FloatArray:
-        return ((left @ sums) * right).sum(axis=1) / ((left @ pairs) * right).sum(axis=1)
-
-    return mean(first, first) + mean(second, second) - 2 * mean(first, second)

@@ -39,18 +39,17 @@ import pandas as pd
 from casemix.errors import EvaluationError
 from casemix.evaluation.context import (
     context_neighbours,
-    derangement,
     permute_all,
     permute_within,
     residualise,
 )
 from casemix.evaluation.critic import Critic, check_paired, fit_critic
 from casemix.evaluation.hsic import hsic
+from casemix.evaluation.matched_pairs import FEWEST, Arm, matched_auc, measure_arm
 from casemix.evaluation.statistics import (
     Estimate,
     FloatArray,
     as_matrix,
-    bootstrap_weights,
     percentile_interval,
 )
 from casemix.evaluation.utility import Measure, Utility, tstr
@@ -76,9 +75,6 @@ __all__ = [
     "residualise",
 ]
 
-_FLOORS = 8  # permutations averaged for an arm's floor
-_FEWEST = 20  # subjects per arm
-
 
 @dataclass(frozen=True)
 class Pairs:
@@ -95,25 +91,6 @@ class Pairs:
     second: FloatArray
     context: FloatArray | None = None
     groups: npt.NDArray | None = None
-
-
-@dataclass(frozen=True)
-class Arm:
-    """Matched AUC of one cohort and of its permuted control, with paired bootstrap draws.
-
-    Attributes:
-        auc: chance that a subject's own pair outscores an exchanged one.
-        floor: the same for permuted pairs.
-        draws: (repeats,) bootstrap values of ``auc``.
-        floor_draws: (repeats,) bootstrap values of ``floor`` for the same resamples.
-        n: subjects.
-    """
-
-    auc: float
-    floor: float
-    draws: FloatArray
-    floor_draws: FloatArray
-    n: int
 
 
 @dataclass(frozen=True)
@@ -215,40 +192,6 @@ def _arm(critic: Critic, pairs: Pairs, beyond_context: bool, seed: int, repeats:
     return measure_arm(scores, others, seed=seed, repeats=repeats)
 
 
-def measure_arm(
-    scores: FloatArray, comparable: npt.NDArray[np.bool_], *, seed: int, repeats: int = 200
-) -> Arm:
-    """Return the matched AUC of a score matrix and of its permuted control.
-
-    Args:
-        scores: (n, n) score of first view i with second view j; own pairs on the diagonal.
-        comparable: (n, n) True where subject j may stand in for subject i.
-        seed: seed of permutations and bootstrap.
-        repeats: bootstrap samples.
-
-    Raises:
-        EvaluationError: fewer than 20 subjects.
-    """
-    n = len(scores)
-    if n < _FEWEST:
-        raise EvaluationError(
-            "Too few subjects to measure linkage.",
-            given=f"{n} subjects with both views",
-            allowed=f"at least {_FEWEST}",
-            next_step="Evaluate on more subjects.",
-        )
-    weights = np.vstack([np.ones(n), bootstrap_weights(n, seed=seed, repeats=repeats)])
-    matched = _weighted_auc(scores, comparable, weights)
-    floors = []
-    for step in range(_FLOORS):
-        moved = derangement(comparable, seed=seed * _FLOORS + step)
-        # A stand-in that brings i's true partner is no control: leave it out.
-        meets_partner = moved[None, :] == np.arange(n)[:, None]
-        floors.append(_weighted_auc(scores[:, moved], comparable & ~meets_partner, weights))
-    floor = np.mean(floors, axis=0)
-    return Arm(float(matched[0]), float(floor[0]), matched[1:], floor[1:], n)
-
-
 def link_score(synthetic: Arm, real: Arm) -> Link:
     """Return the link of a synthetic arm relative to real held-out subjects."""
     gained, possible = synthetic.auc - synthetic.floor, real.auc - real.floor
@@ -265,28 +208,6 @@ def link_score(synthetic: Arm, real: Arm) -> Link:
     ratios = gained_draws[usable] / possible_draws[usable]
     interval = percentile_interval(ratios)
     return Link(gained / possible, interval, found, ceiling, floor, interval[0] > 1)
-
-
-def matched_auc(
-    scores: FloatArray,
-    comparable: npt.NDArray[np.bool_] | None = None,
-    *,
-    seed: int,
-    repeats: int = 200,
-) -> Estimate:
-    """Return the chance that own pairs outscore exchanged ones, 0.5 for unrelated views.
-
-    Args:
-        scores: (n, n) from `Critic.scores`; own pairs on the diagonal.
-        comparable: (n, n) True where j may stand in for i; all others if None.
-        seed: seed of the bootstrap.
-        repeats: bootstrap samples.
-    """
-    n = len(scores)
-    allowed = ~np.eye(n, dtype=bool) if comparable is None else comparable
-    weights = np.vstack([np.ones(n), bootstrap_weights(n, seed=seed, repeats=repeats)])
-    values = _weighted_auc(scores, allowed, weights)
-    return Estimate(float(values[0]), percentile_interval(values[1:]), n)
 
 
 def context_recovery(
@@ -307,8 +228,8 @@ def context_recovery(
 
 
 def _views(pairs: Pairs) -> tuple[FloatArray, FloatArray]:
-    first = as_matrix(pairs.first, "the first view", rows=_FEWEST)
-    second = as_matrix(pairs.second, "the second view", rows=_FEWEST)
+    first = as_matrix(pairs.first, "the first view", rows=FEWEST)
+    second = as_matrix(pairs.second, "the second view", rows=FEWEST)
     check_paired(first, second)
     return first, second
 
@@ -330,22 +251,4 @@ def _context(pairs: Pairs) -> FloatArray:
             given="Pairs without context",
             next_step="Fill Pairs.context, or use link().",
         )
-    return as_matrix(pairs.context, "the context", rows=_FEWEST)
-
-
-def _weighted_auc(
-    scores: FloatArray, comparable: npt.NDArray[np.bool_], weights: FloatArray
-) -> FloatArray:
-    """Return the matched AUC for each row of subject weights (repeats, n)."""
-    own = np.diag(scores)
-    wins = _beats(own[:, None], scores) / 2 + _beats(own[None, :], scores) / 2
-    counted = comparable.astype(np.float64)
-    won = ((weights @ (wins * counted)) * weights).sum(axis=1)
-    compared = ((weights @ counted) * weights).sum(axis=1)
-    return np.divide(won, compared, out=np.full(len(weights), np.nan), where=compared > 0)
-
-
-def _beats(own: FloatArray, other: FloatArray) -> FloatArray:
-    """Return 1 where own is larger, 0.5 at a tie, 0 else."""
-    difference: FloatArray = (np.sign(own - other) + 1) / 2
-    return difference
+    return as_matrix(pairs.context, "the context", rows=FEWEST)

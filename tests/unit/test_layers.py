@@ -67,6 +67,7 @@ def dotted(path: Path) -> str:
 def test_the_package_is_complete():
     assert len(MODULES) > 50
     assert {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"} == {
+        "cli",
         "core",
         "evaluation",
         "modalities",

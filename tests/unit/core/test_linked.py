@@ -45,12 +45,12 @@ def test_patients_are_linked_by_id_and_labelled_synthetic(fitted):
 
 def test_later_modalities_read_findings_and_embeddings_of_earlier_ones(fitted):
     assert fitted.linked == {"tabular": (), "text": ("tabular",)}
-    names = fitted.upstream["tabular"].schema.names
+    names = fitted.links["tabular"].view.schema.names
     assert "tabular.creatinine" in names
     assert "tabular.embedding.0" in names
     given = fitted.wanted(2).join(
-        fitted.upstream["tabular"].schema.empty(pd.Index(["syn-000000", "syn-000001"])),
-        fitted.upstream["tabular"].schema,
+        fitted.links["tabular"].view.schema.empty(pd.Index(["syn-000000", "syn-000001"])),
+        fitted.links["tabular"].view.schema,
     )
     assert len(fitted.fitted["text"].generate(given, seed=0)) == 2  # unknown ones are an error
 
