@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from casemix.core.metric import EvalData, Score, View
-from casemix.errors import EvaluationError
 from casemix.evaluation.centred_interval import centred_interval
 from casemix.evaluation.statistics import bootstrap_rows
-from casemix.evaluation.tables import (
-    Columnwise,
-    dependence_similarity,
-    ks_distance,
-    marginal_similarity,
-)
+from casemix.modalities.relational import similarity
 from casemix.modalities.relational.data import LinkedTables, orphans
-from casemix.modalities.relational.ordering import child_counts, parent_positions
+from casemix.modalities.relational.ordering import parent_positions
 from casemix.modalities.relational.repeats import never_repeated
-from casemix.modalities.relational.row_views import (
-    beside_parent,
-    beside_sibling,
-    numbers_of_children,
-    own_columns,
-)
+from casemix.modalities.relational.similarity import Arm, Similarity
 from casemix.modalities.relational.time_order import broken_times, resolutions
 
 _REPEATS = 20  # bootstrap samples
 _WORST = 10  # tables, columns or pairs that the details name
-
-
-@dataclass(frozen=True)
-class Arm:
-    """The tables of one arm and its subjects' recorded context, row by row."""
-
-    tables: LinkedTables
-    context: pd.DataFrame
-
-    @classmethod
-    def of(cls, view: View) -> Arm:
-        """Return a view's arm."""
-        return cls(view.samples.payload, view.context)
-
-    def take(self, positions: np.ndarray) -> Arm:
-        """Return the samples at these positions, which may repeat."""
-        return Arm(self.tables.take(positions), self.context.iloc[positions])
-
-
-Similarity = Callable[[Arm, Arm], dict[str, float]]
 
 
 def tables_of(view: View) -> LinkedTables:
@@ -76,58 +44,22 @@ def broken_keys(data: EvalData, seed: int) -> Score:
 
 def children_per_parent(data: EvalData, seed: int) -> Score:
     """Return how alike the numbers of children are, table by table."""
-
-    def similarity(real: Arm, made: Arm) -> dict[str, float]:
-        arms = real.tables, made.tables
-        found = {}
-        for form in arms[0].forms:
-            counts = [child_counts(form, arm).astype(np.float64) for arm in arms]
-            if all(map(len, counts)):
-                found[form.name] = 1.0 - ks_distance(*counts)
-        return found
-
-    return _averaged(data, seed, similarity)
+    return _averaged(data, seed, similarity.children)
 
 
 def child_columns(data: EvalData, seed: int) -> Score:
     """Return how alike the columns of rows are, one by one."""
-
-    def similarity(real: Arm, made: Arm) -> dict[str, float]:
-        arms = real.tables, made.tables
-        found: dict[str, float] = {}
-        for form in arms[0].forms:
-            frames = [own_columns(form, arm) for arm in arms]
-            if min(map(len, frames)) < 2 or not len(form.schema):
-                continue
-            parts = marginal_similarity(*frames).parts
-            found |= {f"{form.name}.{name}": value for name, value in parts.items()}
-        return found
-
-    return _averaged(data, seed, similarity)
+    return _averaged(data, seed, similarity.columns)
 
 
 def parent_child_dependence(data: EvalData, seed: int) -> Score:
     """Return how alike rows, and numbers of rows, depend on their parents."""
-
-    def frames(arm: Arm) -> Iterator[tuple[str, pd.DataFrame]]:
-        tables, schema = arm.tables, data.context_schema
-        for form in tables.forms:
-            yield form.name, beside_parent(form, tables, arm.context, schema)
-        for parent in dict.fromkeys(form.parent for form in tables.forms):
-            counts = numbers_of_children(parent, tables, arm.context, schema)
-            yield f"numbers of children of {parent or 'subjects'}", counts
-
-    return _averaged(data, seed, _across(frames, "parent."))
+    return _averaged(data, seed, similarity.beside_parents(data.context_schema))
 
 
 def sibling_dependence(data: EvalData, seed: int) -> Score:
     """Return how alike rows depend on the sibling before."""
-
-    def frames(arm: Arm) -> Iterator[tuple[str, pd.DataFrame]]:
-        for form in arm.tables.forms:
-            yield form.name, beside_sibling(form, arm.tables)
-
-    return _averaged(data, seed, _across(frames, "before."))
+    return _averaged(data, seed, similarity.beside_siblings)
 
 
 def broken_order(data: EvalData, seed: int) -> Score:
@@ -166,40 +98,16 @@ def repeated_levels(data: EvalData, seed: int) -> Score:
     return _share(data, seed, np.concatenate(wrong), np.concatenate(item), details)
 
 
-def _across(frames: Callable[[Arm], Iterator[tuple[str, pd.DataFrame]]], beside: str) -> Similarity:
-    """Return the similarity of associations between ``child.`` columns and those ``beside``."""
-
-    def similarity(real: Arm, made: Arm) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for (name, first), (_, second) in zip(frames(real), frames(made), strict=True):
-            for pair, value in _dependence(first, second).parts.items():
-                ends = [part.split(".")[0] + "." for part in pair.split(" ~ ")]
-                if set(ends) == {"child.", beside}:
-                    found[f"{name}: {pair}"] = value
-        return found
-
-    return similarity
-
-
-def _dependence(real: pd.DataFrame, made: pd.DataFrame) -> Columnwise:
-    if min(len(real), len(made)) < 2 or real.shape[1] < 2:
-        return Columnwise(float("nan"), {})
-    try:
-        return dependence_similarity(real, made)
-    except EvaluationError:  # no column varies
-        return Columnwise(float("nan"), {})
-
-
-def _averaged(data: EvalData, seed: int, similarity: Similarity) -> Score:
+def _averaged(data: EvalData, seed: int, alike: Similarity) -> Score:
     """Return the mean of similarities of parts, with an interval by bootstrap over subjects."""
     real, made = Arm.of(data.holdout), Arm.of(data.synthetic)
-    parts = similarity(real, made)
+    parts = alike(real, made)
     if not parts:
         return Score(None, n=_n(data), note="there is nothing to compare")
     value = float(np.mean(list(parts.values())))
     draws = []
     for first, second in _drawn(data, seed):
-        again = similarity(real.take(first), made.take(second))
+        again = alike(real.take(first), made.take(second))
         draws.append(float(np.mean(list(again.values()))) if again else float("nan"))
     worst = sorted(parts.items(), key=lambda part: part[1])[:_WORST]
     interval = centred_interval(value, draws, (0.0, 1.0))

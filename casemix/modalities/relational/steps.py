@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from casemix.core.fields import Field, Kind, Schema
+from casemix.core.fields import LEVELLED, Field, Kind, Schema
 from casemix.modalities.relational.clock import Clock
 from casemix.modalities.relational.table_form import TableForm
 
@@ -170,6 +170,7 @@ class Steps:
 def step_features(
     steps: Steps,
     before: pd.DataFrame,
+    recalled: pd.DataFrame,
     reference: np.ndarray,
     position: np.ndarray,
     count: np.ndarray,
@@ -180,6 +181,8 @@ def step_features(
     Args:
         steps: the table's steps.
         before: the step before, missing for first children, (n, columns of a step).
+        recalled: the step at the same position of the sample's first parent, missing for its own
+            children, (n, columns of a step); its levels are given.
         reference: the time that the first time counts from, hours (n,).
         position: how many siblings came before, (n,).
         count: how many children the parent has, (n,).
@@ -194,13 +197,16 @@ def step_features(
         columns["step.left"] = parents.end - reference
         columns["step.hour"] = np.mod(reference, 24.0)
     numbers = Schema(tuple(Field(name, Kind.NUMERIC) for name in columns))
-    earlier = Schema(tuple(_renamed(f, "before") for f in steps.schema))
-    index = parents.known.index
-    past = before.set_axis(index, axis=0).rename(
-        columns=dict(zip(steps.schema.names, earlier.names, strict=True))
-    )
-    frame = pd.concat([parents.known, pd.DataFrame(columns, index=index), past], axis=1)
-    return frame, parents.schema.join(numbers).join(earlier)
+    levelled = steps.schema.pick([f.name for f in steps.schema if f.kind in LEVELLED])
+    pasts = (("before", before, steps.schema), ("recalled", recalled, levelled))
+    parts = [parents.known, pd.DataFrame(columns, index=parents.known.index)]
+    schema = parents.schema.join(numbers)
+    for prefix, past, fields in pasts:
+        renamed = Schema(tuple(_renamed(f, prefix) for f in fields))
+        cells = past[list(fields.names)].set_axis(parents.known.index, axis=0)
+        parts.append(cells.set_axis(list(renamed.names), axis=1))
+        schema = schema.join(renamed)
+    return pd.concat(parts, axis=1), schema
 
 
 def rows_as_parents(

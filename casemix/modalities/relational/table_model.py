@@ -13,8 +13,8 @@ from casemix.core.fields import Field, Kind, Schema
 from casemix.core.generator import Generator
 from casemix.core.seeding import child
 from casemix.errors import FitError
+from casemix.modalities.relational import recalled
 from casemix.modalities.relational.clock import Clock
-from casemix.modalities.relational.filling import Filling
 from casemix.modalities.relational.given_part import GivenPart
 from casemix.modalities.relational.progeny import Progeny
 from casemix.modalities.relational.repeats import never_repeated, repeats
@@ -33,11 +33,12 @@ class TableModel:
 
     The number of children comes first, given the parent, the tables before this one, and the
     number that the parent before in the same sample has; then the children one after another, given
-    the parent, their position and number, the time so far and the sibling before.
+    the parent, their position and number, the time so far, the sibling before, and the row
+    at the same position of the first parent in the sample, whose children are drawn before.
 
     Args:
         steps: the table and its clocks.
-        most: largest number of children in training.
+        most: largest number of children in training, which all have where there is no ``count``.
         unique: columns whose levels never repeat among siblings.
         count: draws how many, or None where it is always ``most``.
         row: draws a step, or None where the table has no column.
@@ -109,11 +110,13 @@ class TableModel:
         encoded = self.steps.encode(frame, reference)
         before = encoded.groupby(parent).shift()
         position = frame.groupby(parent).cumcount().to_numpy()
+        remembered = recalled.of_training(encoded, parents, parent, position)
         order = seeding.generator(seed, "rows").permutation(len(frame))
         kept = np.sort(order[:rows])
         given = step_features(
             self.steps,
             before.iloc[kept],
+            remembered.iloc[kept],
             reference[kept],
             position[kept],
             counts[parent[kept]],
@@ -133,11 +136,20 @@ class TableModel:
         drawn = [self._nothing()]
         owners = [np.empty(0, dtype=int)]
         state = Progeny.first(parents, self.steps)
-        for position in range(int(counts.max(initial=0))):
-            active = np.flatnonzero((counts > position) & ~state.stopped)
-            rows = self._step(parents, counts, active, position, state, seed)
-            drawn.append(rows[~state.stopped[active]])
-            owners.append(active[~state.stopped[active]])
+        first = recalled.first_parents(parents) == np.arange(len(parents))
+        of_first: dict[int, pd.DataFrame] = {}
+        for these in (first, ~first):
+            for position in range(int(counts[these].max(initial=0))):
+                active = np.flatnonzero(these & (counts > position) & ~state.stopped)
+                before = recalled.of_drawn(
+                    of_first, parents.take(active), position, self.steps.schema
+                )
+                rows = self._step(parents, counts, active, position, before, state, seed)
+                if these is first:
+                    steps = state.before.iloc[active]
+                    of_first[position] = steps.set_axis(parents.item[active], axis=0)
+                drawn.append(rows[~state.stopped[active]])
+                owners.append(active[~state.stopped[active]])
         owner = np.concatenate(owners)
         order = np.argsort(owner, kind="stable")
         frame = pd.concat([d for d in drawn if len(d)] or drawn, ignore_index=True).iloc[order]
@@ -162,7 +174,7 @@ class TableModel:
             values = pd.DataFrame({"earlier.count": earlier.astype(np.float64)})
             asked = parents.take(now).joined(values, _EARLIER)
             found = self.count.draw(asked.known, asked.ids, seed=seed)["children"]
-            counts[now] = np.clip(np.round(found.to_numpy()), 0, self.most).astype(int)
+            counts[now] = np.maximum(np.round(found.to_numpy()), 0).astype(int)
         return counts
 
     def _step(
@@ -171,6 +183,7 @@ class TableModel:
         counts: np.ndarray,
         active: np.ndarray,
         position: int,
+        remembered: pd.DataFrame,
         state: Progeny,
         seed: int,
     ) -> pd.DataFrame:
@@ -182,6 +195,7 @@ class TableModel:
         given, _ = step_features(
             self.steps,
             state.before.iloc[active],
+            remembered,
             reference,
             np.full(len(active), position),
             counts[active],
@@ -225,7 +239,7 @@ class TableModel:
             "clocks": {n: clock.resolution for n, clock in self.steps.clocks.items()},
             "most": self.most,
             "unique": list(self.unique),
-            "fillings": {k: p.filling.to_json() for k, p in parts.items() if p is not None},
+            "parts": {k: p.to_json() for k, p in parts.items() if p is not None},
         }
         draft.json(name, content)
 
@@ -236,10 +250,10 @@ class TableModel:
         clocks = {n: Clock(r) for n, r in content["clocks"].items()}
         steps = Steps(TableForm.from_json(content["form"]), clocks)
         parts = {
-            key: GivenPart(
-                Filling.from_json(filling), tabular.load(saved.folder(f"{name}-{key}"), trust=trust)
+            key: GivenPart.from_saved(
+                part, tabular.load(saved.folder(f"{name}-{key}"), trust=trust)
             )
-            for key, filling in content["fillings"].items()
+            for key, part in content["parts"].items()
         }
         model = cls(steps, content["most"], tuple(content["unique"]))
         return replace(model, count=parts.get("count"), row=parts.get("row"))
