@@ -3,6 +3,7 @@
 Usage:
   python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--seed S] [--out FILE]
   python benchmarks/tabular.py table [--out FILE]
+  python benchmarks/tabular.py privacy [--part PART] [--splits K] [--patients N] [--arms A,B]
   python benchmarks/tabular.py scale [--rows N] [--shards K] [--arms NAME] [--part PART]
 
 `run` fits every method on one half of the patients, each in a process of its own, and judges its
@@ -19,7 +20,6 @@ imports; memory is the largest resident size until the rows are made.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import subprocess
@@ -28,12 +28,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pyarrow import parquet
-from tabular_parts import arms, data, scores
+from tabular_parts import arms, data, privacy, rare, results, scores, splits
 from tabular_parts.arms import Budget
 
 from casemix.core import registry
@@ -46,10 +47,11 @@ SHOWN = {
     "gap": "gap",
     "shapes": "shapes",
     "trends": "trends",
-    "conditional": "conditional C2ST, worst",
+    "conditional_excess": "conditional, worst excess",
     "membership": "membership",
     "copies": "copies",
     "rare_excess": "rare values",
+    "rare_levels_kept": "rare levels kept",
     "fit_s": "fit CPU-s",
     "sample_s": "rows CPU-s",
     "memory_gib": "GiB",
@@ -59,7 +61,9 @@ SHOWN = {
 def run(options: argparse.Namespace) -> None:
     """Measure the methods that the results file lacks, each in its own process."""
     for name in options.arms or arms.names():
-        done = [r["arm"] for r in results(options.out) if key(r) == (options.part, options.seed)]
+        done = [
+            r["arm"] for r in results.read(options.out) if key(r) == (options.part, options.seed)
+        ]
         if name in done:
             continue
         print(f"{options.part}, seed {options.seed}: {name}", flush=True)
@@ -73,32 +77,30 @@ def run(options: argparse.Namespace) -> None:
 
 def one(options: argparse.Namespace) -> None:
     """Measure one method, and append a line to the results."""
-    row = measured(options.arms[0], options)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(row) + "\n")
+    results.append(options.out, measured(options.arms[0], options))
 
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Return what a method costs and what its rows are like."""
     part, seed = data.load(options.part, options.data), options.seed
     train, held_out = part.halves(seed)
-    budget = Budget(options.sdv_rows, options.gan_epochs, options.tvae_epochs)
     row: dict[str, Any] = {"part": options.part, "seed": seed, "arm": name}
     arms.load(name)
     with cpu(row, "fit_s"):
-        sample = arms.fit(name, train, part.schema, budget, seed=seed)
+        sample = arms.fit(name, train, part.schema, arms.budget(options), seed=seed)
     n = len(train) if name == arms.REAL else options.rows or len(held_out)
     with cpu(row, "sample_s"):
         made = sample(n, None)
     row |= {"rows": n, "memory_gib": peak()}
+    made = made.head(len(held_out))
     with cpu(row, "judging_s"):
-        row |= judged(train, held_out, made.head(len(held_out)), part, seed)
+        row |= judged(train, held_out, made, part, seed)
         if name != arms.REAL:
-            row |= private(train, held_out, made.head(len(held_out)), part, seed)
+            row |= privacy.judged(train, held_out, made, part, seed)
     if arms.conditional(name):
         with cpu(row, "conditional_s"):
-            row |= conditional(sample, held_out, part, seed, options.triples)
+            asked = replace(part, triples=part.triples[: options.triples])
+            row |= conditional(sample, made, held_out, asked, seed)
     return row
 
 
@@ -110,37 +112,30 @@ def judged(
     row |= scores.similarity(held_out, made, part)
     row["tstr"] = scores.utility(made, held_out, part, seed)
     row["gap"] = row["tstr"] - scores.utility(train, held_out, part, seed)
-    return row
-
-
-def private(
-    train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: data.Part, seed: int
-) -> dict[str, Any]:
-    """Return the scores of privacy; real training rows give themselves away."""
-    row = scores.membership(train, held_out, made, part, seed)
-    row |= scores.copies(train, held_out, made, part)
-    return row | scores.rare_values(train, held_out, made, part, seed)
+    return row | rare.levels_kept(train, held_out, made, part)
 
 
 def conditional(
-    sample: arms.Sampler, held_out: pd.DataFrame, part: data.Part, seed: int, most: int
+    sample: arms.Sampler, free: pd.DataFrame, held_out: pd.DataFrame, part: data.Part, seed: int
 ) -> dict[str, Any]:
     """Return both critics' AUC for rows that are given the held-out cells of three columns.
 
-    Held-out rows that lack one of the three are left out: a missing cell cannot be asked for.
+    Held-out rows that lack one of the three are left out: a missing cell cannot be asked for. The
+    excess is over the same critic's AUC for as many of ``free``, the rows that nothing was given.
     """
     found = {}
-    for triple in part.triples[:most]:
+    for triple in part.triples:
         real = held_out[held_out[list(triple)].notna().all(axis=1)]
         fixed = real[list(triple)].reset_index(drop=True)
         made = sample(len(real), fixed)
         exact = (made[list(triple)].to_numpy() == fixed.to_numpy()).all()
         found[" ".join(triple)] = scores.two_samples(real, made, part, seed) | {
+            "free": scores.two_samples(held_out, free.head(len(real)), part, seed),
             "exact": bool(exact),
             "rows": len(real),
         }
-    worst = max((max(f["c2st"], f["c2st_levels"]) for f in found.values()), default=None)
-    return {"conditional": worst, "conditional_by_columns": found}
+    excess = [f[c] - auc for f in found.values() for c, auc in f["free"].items()]
+    return {"conditional_excess": max(excess, default=None), "conditional_by_columns": found}
 
 
 def scale(options: argparse.Namespace) -> None:
@@ -167,8 +162,8 @@ def scale(options: argparse.Namespace) -> None:
 
 def table(options: argparse.Namespace) -> None:
     """Print the results as Markdown."""
-    for part, seed in dict.fromkeys(key(r) for r in results(options.out)):
-        rows = [r for r in results(options.out) if key(r) == (part, seed)]
+    for part, seed in dict.fromkeys(key(r) for r in results.read(options.out)):
+        rows = [r for r in results.read(options.out) if key(r) == (part, seed)]
         print(f"\n{part}, seed {seed}\n\n| Method | {' | '.join(SHOWN.values())} |")
         print("|---" * (len(SHOWN) + 1) + "|")
         for row in rows:
@@ -188,14 +183,12 @@ def shown(row: dict[str, Any], name: str) -> str:
     if name == "rare_excess":
         low, high = row["rare_excess_interval"]
         return f"{value:.4f} ({low:.4f} to {high:.4f})"
+    if name == "rare_levels_kept":
+        return " ".join(
+            text.format(row[f"rare_levels_kept{of}"], row[f"rare_levels_ratio{of}"])
+            for of, text in (("", "{:.0%}, x{:.2f}"), ("_held_out", "({:.0%}, x{:.2f})"))
+        )
     return f"{value:.0f}" if name in ("fit_s", "sample_s") else f"{value:.3f}"
-
-
-def results(path: Path) -> list[dict[str, Any]]:
-    """Return the lines that were written so far."""
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def key(row: dict[str, Any]) -> tuple[str, int]:
@@ -219,20 +212,27 @@ def cpu(row: dict[str, Any], name: str) -> Iterator[None]:
 def main() -> None:
     """Run one of the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["run", "one", "table", "scale"], nargs="?")
+    commands = {"run": run, "one": one, "table": table, "privacy": splits.run, "scale": scale}
+    parser.add_argument("command", choices=commands, nargs="?", default="run")
     parser.add_argument("--part", choices=["full", "small", "icu", "tiny"], default="full")
     parser.add_argument("--data", type=Path, default=data.DATA, help="folder of the real data")
     parser.add_argument("--arms", type=lambda text: text.split(","), help="methods; default all")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="the first of several splits")
+    parser.add_argument("--splits", type=int, default=6, help="of patients, for privacy")
+    parser.add_argument(
+        "--patients", type=int, help="of privacy, in each half; default the part's own"
+    )
     parser.add_argument("--rows", type=int, help="rows to make; default as many as held out")
     parser.add_argument("--triples", type=int, default=3, help="of given columns, at most")
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--sdv-rows", type=int, default=Budget.rows)
     parser.add_argument("--gan-epochs", type=int, default=Budget.gan_epochs)
     parser.add_argument("--tvae-epochs", type=int, default=Budget.tvae_epochs)
-    parser.add_argument("--out", type=Path, default=Path("runs/tabular.jsonl"))
+    parser.add_argument("--out", type=Path, help="file of results; default in runs/")
     options = parser.parse_args()
-    {"run": run, "one": one, "table": table, "scale": scale}[options.command or "run"](options)
+    name = "tabular-privacy" if options.command == "privacy" else "tabular"
+    options.out = options.out or Path("runs", f"{name}.jsonl")
+    commands[options.command](options)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +35,11 @@ class Budget:
     rows: int = 20_000
     gan_epochs: int = 8
     tvae_epochs: int = 100
+
+
+def budget(options: Namespace) -> Budget:
+    """Return the budget that the command line names."""
+    return Budget(options.sdv_rows, options.gan_epochs, options.tvae_epochs)
 
 
 def names() -> list[str]:

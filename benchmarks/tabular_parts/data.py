@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,16 @@ class Part:
         return train.reset_index(drop=True), held_out.reset_index(drop=True)
 
 
-def load(name: str, data: Path) -> Part:
-    """Return a part by name: ``full``, ``small``, ``icu`` or ``tiny`` (made up, for tests)."""
-    return {"full": full, "small": small, "icu": icu, "tiny": lambda data: tiny()}[name](data)
+def load(name: str, data: Path, patients: int | None = None) -> Part:
+    """Return a part by name: ``full``, ``small``, ``icu`` or ``tiny`` (made up, for tests).
+
+    Args:
+        name: of the part.
+        data: folder of the real data.
+        patients: patients in each half, if not the part's own number.
+    """
+    part = {"full": full, "small": small, "icu": icu, "tiny": lambda data: tiny()}[name](data)
+    return replace(part, per_half=patients or part.per_half)
 
 
 def full(data: Path) -> Part:

@@ -1,8 +1,6 @@
-"""What the rows of a method are judged by, beside held-out real rows."""
+"""How faithful and useful the rows of a method are, beside held-out real rows."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,16 +9,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from casemix.core.fields import Kind, Schema
-from casemix.errors import EvaluationError
-from casemix.evaluation import privacy, quality_report
+from casemix.evaluation import quality_report
 from casemix.evaluation.fidelity import c2st
-from casemix.evaluation.rare_levels import rare_value_excess
-from casemix.modalities.tabular.embed import Embedder
 from tabular_parts.data import SUBJECT, Part
 
 _FOLDS = 3
 _MOST_LEVELS = 250  # of a column that the trees split as levels; beyond, by their order
-_PRIVACY_SUBJECTS = 2_000  # as many as an evaluation takes
 
 
 def two_samples(real: pd.DataFrame, made: pd.DataFrame, part: Part, seed: int) -> dict[str, float]:
@@ -34,13 +28,13 @@ def two_samples(real: pd.DataFrame, made: pd.DataFrame, part: Part, seed: int) -
     own = c2st(
         a[part.names],
         b[part.names],
-        subjects_real=_owners(a),
-        subjects_synthetic=_owners(b),
+        subjects_real=owners(a),
+        subjects_synthetic=owners(b),
         seed=seed,
         folds=_FOLDS,
     )
     x, categorical = encoded(pd.concat([a, b]), part.schema)
-    y, groups = np.repeat([0, 1], n), np.r_[_owners(a), _owners(b) + n]
+    y, groups = np.repeat([0, 1], n), np.r_[owners(a), owners(b) + n]
     scores = np.zeros(2 * n)
     for fit, test in GroupKFold(_FOLDS).split(x, y, groups):
         trees = HistGradientBoostingClassifier(
@@ -74,50 +68,6 @@ def similarity(real: pd.DataFrame, made: pd.DataFrame, part: Part) -> dict[str, 
     }
 
 
-def membership(
-    train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: Part, seed: int
-) -> dict[str, Any]:
-    """Return DOMIAS' AUC beside its control arm, as `casemix evaluate` computes it.
-
-    The embedder knows one half of the training patients, the other half is attacked.
-    """
-    known, members = _halves(train, seed)
-    embedder = Embedder.fit(known[part.names], part.schema)
-    arms = [embedder.embed(rows[part.names]) for rows in (members, held_out, made)]
-    found = privacy.domias(
-        *arms, train_subjects=_owners(members), holdout_subjects=_owners(held_out), seed=seed
-    )
-    interval = [float(x) for x in found.control.interval]
-    return {"membership": found.auc.value, "membership_control": interval}
-
-
-def copies(train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: Part) -> Any:
-    """Return the share of made rows that equal a training (held-out) row which occurs once."""
-    rows = _row_hashes(pd.concat([train, held_out, made]), part)
-    a, b, c = np.split(rows, [len(train), len(train) + len(held_out)])
-    shares = [float(np.isin(c, _once(real)).mean()) for real in (a, b)]
-    return {"copies": shares[0], "copies_held_out": shares[1]}
-
-
-def rare_values(
-    train: pd.DataFrame, held_out: pd.DataFrame, made: pd.DataFrame, part: Part, seed: int
-) -> dict[str, Any]:
-    """Return how many more of the values that single people have come out for members."""
-    arms = [_of_subjects(rows, _PRIVACY_SUBJECTS, seed) for rows in (train, held_out)]
-    try:
-        found = rare_value_excess(
-            *(rows[part.names] for rows in arms),
-            made[part.names].head(max(map(len, arms))),
-            subjects_members=_owners(arms[0]),
-            subjects_others=_owners(arms[1]),
-            seed=seed,
-        )
-    except EvaluationError:  # a table without singular values has none to give away
-        return {"rare_excess": None}
-    interval = [float(x) for x in found.interval]
-    return {"rare_excess": found.value, "rare_excess_interval": interval}
-
-
 def encoded(rows: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[bool]]:
     """Return cells as numbers, NaN where missing, and which columns are levels to trees."""
     columns = []
@@ -131,30 +81,10 @@ def encoded(rows: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, list[bool]]
     return np.column_stack(columns), levels
 
 
-def _owners(rows: pd.DataFrame) -> np.ndarray:
+def owners(rows: pd.DataFrame) -> np.ndarray:
     """Return the subject of each row as a number; a made row is its own."""
     return pd.factorize(rows[SUBJECT])[0] if SUBJECT in rows else np.arange(len(rows))
 
 
 def _some(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     return rows.iloc[np.random.default_rng(seed).permutation(len(rows))[:n]]
-
-
-def _halves(rows: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    first = _of_subjects(rows, rows[SUBJECT].nunique() // 2, seed)
-    return first, rows.drop(index=first.index)
-
-
-def _of_subjects(rows: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    kept = np.random.default_rng(seed + 33).permutation(rows[SUBJECT].unique())[:n]
-    return rows[rows[SUBJECT].isin(kept)]
-
-
-def _row_hashes(rows: pd.DataFrame, part: Part) -> np.ndarray:
-    coded, _ = encoded(rows, part.schema)
-    return pd.util.hash_pandas_object(pd.DataFrame(coded), index=False).to_numpy()
-
-
-def _once(rows: np.ndarray) -> np.ndarray:
-    values, counts = np.unique(rows, return_counts=True)
-    return values[counts == 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from casemix.errors import ConditionError, FitError
 from casemix.modalities.tabular.data import Table
 
 _FEWEST = 8  # records
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,8 @@ def _alike(condition: Field, column: Field) -> bool:
     )
 
 
-def fitted_or_error(fitted: Fitted | None, who: str) -> Fitted:
-    """Return what a generator was fitted with.
+def fitted_or_error(fitted: T | None, who: str) -> T:
+    """Return what a generator has learnt.
 
     Raises:
         FitError: it was not fitted.

@@ -52,7 +52,9 @@ def test_given_cells_are_checked_and_their_rows_judged(results):
     assert "conditional" not in real
     (judged,) = independent["conditional_by_columns"].values()
     assert judged["exact"]
-    assert independent["conditional"] == max(judged["c2st"], judged["c2st_levels"])
+    excess = [judged[c] - judged["free"][c] for c in ("c2st", "c2st_levels")]
+    assert independent["conditional_excess"] == max(excess)
+    assert max(excess) == pytest.approx(0, abs=0.1)  # columns that ignore each other, either way
 
 
 def test_costs_and_privacy_are_measured(results):
@@ -62,6 +64,13 @@ def test_costs_and_privacy_are_measured(results):
     low, high = independent["membership_control"]
     assert low < 0.5 < high
     assert independent["rare_excess"] > 0.1  # it resamples the numbers of single patients
+
+
+def test_rare_levels_of_independent_columns_are_as_frequent_as_they_were(results):
+    for row in results:
+        assert row["rare_levels"] == 2  # the target's; no other level is rare here
+        assert row["rare_levels_kept"] == row["rare_levels_kept_held_out"] == 1
+        assert row["rare_levels_ratio"] == pytest.approx(1, abs=0.2)
 
 
 def test_the_table_shows_every_line(run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -14,19 +15,20 @@ from casemix.core import artifact, seeding
 from casemix.core.batches import fixed_batches
 from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
-from casemix.core.fields import Kind, Schema
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, device, load_state, seeded, state_arrays, train
 from casemix.modalities.tabular.masked.network import MaskedNetwork
+from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.sampling import uncover
-from casemix.modalities.tabular.masked.table import TokenTable, cells_of
-from casemix.modalities.tabular.rare_values import RareValues
-from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, records
+from casemix.modalities.tabular.masked.size import Size, few
+from casemix.modalities.tabular.masked.stopping import stopped
+from casemix.modalities.tabular.masked.table import TokenTable
+from casemix.modalities.tabular.records import check_fit, fitted_or_error
 
 _NAME = "tabular/masked_diffusion"
-_LEAST = 5  # subjects that share what comes out
 _BATCHES = 8  # per epoch at least: few rows get small batches
 
 
@@ -39,16 +41,17 @@ class Config:
     batch_size=2048)`` for 200,000 rows; bf16 is used there by itself.
 
     Args:
-        hidden: width of the network.
-        layers: its residual blocks.
+        hidden: most width of the network; few rows get less.
+        layers: most residual blocks; few rows get fewer.
         bins: most quantile bins of a number.
         rows_per_bin: least training rows of each.
         ordered: share of training rows whose hidden cells are the last ones in the order of
             sampling, the rest hides any cells. 1 is for drawing whole rows; the less, the better
             known are cells given any others.
+        dropout: least share of the units that training drops; few rows get more.
         steps: network passes from conditions to rows; 0 = one column at a time, the best.
-        epochs: most passes over the training rows, whatever ``train.steps``: more would learn
-            the rows of a small table by heart.
+        epochs: most passes over the training rows, whatever ``train.steps``; of few rows as many
+            as subjects left out speak for, or the rows would be learnt by heart.
         batch: rows drawn at a time; part of what makes a sample bit-identical.
         train: optimiser settings.
     """
@@ -58,6 +61,7 @@ class Config:
     bins: int = 48
     rows_per_bin: int = 20
     ordered: float = 0.5
+    dropout: float = 0.0
     steps: int = 0
     epochs: int = 60
     batch: int = 1024
@@ -88,48 +92,38 @@ class MaskedDiffusion(Generator):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
-        self.fitted: Fitted | None = None
-        self.codes = CodeColumns()
-        self._guard: RareValues
-        self._table: TokenTable
+        self._rows: RowTokens | None = None
+        self._size: Size
         self._net: MaskedNetwork
+
+    @property
+    def codes(self) -> CodeColumns:
+        """How lists of codes were learnt."""
+        return self._rows.codes if self._rows else CodeColumns()
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
         """Learn cells given any others (see `Generator.fit`)."""
         fitted = check_fit(data, given, self.honours, _NAME, codes=True)
-        cells = self._learn_cells(data, given, fitted)
-        net = seeded(seed, self._network)
-        loss, settings = self._table.loss(cells, self.config.ordered), self._training(len(cells))
-        train(net, loss, len(cells), settings, seed=seed, progress=progress, label="rows")
-        self._net = net.eval()
-        self.fitted = fitted
+        c = self.config
+        rows, cells = RowTokens.learn(data, given, fitted, bins=c.bins, rows_per_bin=c.rows_per_bin)
+        n = len(cells)
+        self._size = Size.of(n, Size(c.hidden, c.layers, c.dropout))
+        loss = rows.table.loss(cells, c.ordered)
+        loss = replace(loss, dropout=self._size.dropout, widths=self._size.widths)
+        settings, progress = self._training(n), progress or Progress()
+        build = partial(seeded, seed, partial(_network, rows.table, self._size))
+        if few(n):
+            subjects = given.rows["subject_id"].to_numpy()
+            settings = stopped(build, loss, subjects, settings, seed=seed, progress=progress)
+        net = build()
+        train(net, loss, n, settings, seed=seed, progress=progress, label="rows")
+        self._rows, self._net = rows, net.eval()
         return self
 
-    def _learn_cells(self, data: Samples, given: Conditions, fitted: Fitted) -> np.ndarray:
-        """Learn the vocabularies; return the training rows as cells, (n, d)."""
-        every, only_given = _every(fitted), _only_given(fitted)
-        own = data.payload.frame.set_axis(given.rows.index, axis=0)
-        rows = pd.concat([own, given.rows[list(only_given.names)]], axis=1)
-        subjects, c = given.rows["subject_id"], self.config
-        self._guard = RareValues.fit(rows, every, subjects, least=_LEAST)
-        rows, learnt = self._guard.hide(rows), self._guard.schema
-        self.codes = CodeColumns.fit(rows, learnt, subjects, least=_LEAST)
-        fields = self.codes.schema(learnt)
-        cells = cells_of(self.codes.expand(rows, learnt), fields)
-        self._table = TokenTable.fit(
-            cells,
-            pd.factorize(subjects)[0],
-            fields,
-            len(self.codes.schema(only_given)),
-            bins=c.bins,
-            rows_per_bin=c.rows_per_bin,
-        )
-        return cells
-
     def _training(self, n: int) -> TrainConfig:
-        """Return the settings for n rows."""
+        """Return the settings for n rows, with the most steps."""
         most = self.config.train
         size = max(1, min(most.batch_size, n // _BATCHES))
         steps = max(1, min(most.steps, self.config.epochs * n // size))
@@ -139,19 +133,19 @@ class MaskedDiffusion(Generator):
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
         """Return one row per condition; given cells come out exactly (see `Generator`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
-        asked = given.align(fitted.given)
-        known = self.codes.conditions(self._guard.hide_conditions(asked))
-        frame = self._drawn(known, seed, progress or Progress())
-        frame = self.codes.collapse(frame, _every(fitted))
-        return records(self._guard.show(frame[list(fitted.table.names)], asked), asked, fitted)
+        rows = fitted_or_error(self._rows, _NAME)
+        asked = given.align(rows.fitted.given)
+        frame = self._drawn(rows.table, rows.known(asked), seed, progress or Progress())
+        return rows.samples(frame, asked)
 
-    def _drawn(self, known: Conditions, seed: int, progress: Progress) -> pd.DataFrame:
+    def _drawn(
+        self, table: TokenTable, known: Conditions, seed: int, progress: Progress
+    ) -> pd.DataFrame:
         """Return rows as the table of tokens has them, in the order of the conditions."""
-        tokens, places = self._table.asked(known)
+        tokens, places = table.asked(known)
         ids, d, where = known.sample_ids, tokens.shape[1], device()
-        steps = self._table.steps(self.config.steps)
-        tables = [torch.from_numpy(c.place_table()).to(where) for c in self._table.columns]
+        steps = table.steps(self.config.steps)
+        tables = [torch.from_numpy(c.place_table()).to(where) for c in table.columns]
         net, made = self._net.to(where), []
         with progress.step("rows", len(ids)) as bar:
             for at, used in fixed_batches(len(ids), self.config.batch):
@@ -159,20 +153,18 @@ class MaskedDiffusion(Generator):
                 uniform = torch.from_numpy(u).to(where)  # (b, 2 d)
                 start = tokens[at].to(where), places[at].to(where)
                 drawn = uncover(net, *start, uniform, steps, tables).cpu().numpy()
-                made.append(self._table.decode(drawn[:used], u[:used, d:]))
+                made.append(table.decode(drawn[:used], u[:used, d:]))
                 bar.advance(used)
         self._net = net.to("cpu")
-        return pd.concat(made, ignore_index=True) if made else self._table.decode(*_no_rows(d))
+        return pd.concat(made, ignore_index=True) if made else table.decode(*_no_rows(d))
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
+        rows = fitted_or_error(self._rows, _NAME)
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
-            draft.json("fitted", fitted.to_json())
-            draft.json("guard", self._guard.to_json())
-            draft.json("codes", self.codes.to_json())
-            draft.json("table", self._table.to_json())
+            draft.json("rows", rows.to_json())
+            draft.json("size", asdict(self._size))
             draft.arrays("network", state_arrays(self._net))
 
     @classmethod
@@ -181,11 +173,9 @@ class MaskedDiffusion(Generator):
         saved = artifact.reading(folder, _NAME, trust=trust)
         config = saved.json("config")
         model = cls(Config(**config | {"train": TrainConfig(**config["train"])}))
-        model.fitted = Fitted.from_json(saved.json("fitted"))
-        model._guard = RareValues.from_json(saved.json("guard"))
-        model.codes = CodeColumns.from_json(saved.json("codes"))
-        model._table = TokenTable.from_json(saved.json("table"))
-        model._net = seeded(0, model._network)
+        model._rows = rows = RowTokens.from_json(saved.json("rows"))
+        model._size = Size(**saved.json("size"))
+        model._net = seeded(0, partial(_network, rows.table, model._size))
         load_state(model._net, saved.arrays("network"))
         model._net.eval()
         return model
@@ -196,21 +186,11 @@ class MaskedDiffusion(Generator):
         settings = TrainConfig(steps=60, batch_size=32, learning_rate=5e-3, warmup=5)
         return cls(Config(hidden=32, layers=1, batch=32, train=settings))
 
-    def _network(self) -> MaskedNetwork:
-        c, columns = self.config, self._table.columns
-        along = [column.place_table().mean(axis=1) for column in columns]
-        counts = [column.counts for column in columns]
-        return MaskedNetwork(counts, along, hidden=c.hidden, layers=c.layers)
 
-
-def _only_given(fitted: Fitted) -> Schema:
-    """Return the fields that are only ever given."""
-    return Schema(tuple(f for f in fitted.given if f.name not in fitted.table))
-
-
-def _every(fitted: Fitted) -> Schema:
-    """Return the fields that are only ever given, then those of the table."""
-    return Schema((*_only_given(fitted), *fitted.table))
+def _network(table: TokenTable, size: Size) -> MaskedNetwork:
+    along = [column.place_table().mean(axis=1) for column in table.columns]
+    counts = [column.counts for column in table.columns]
+    return MaskedNetwork(counts, along, hidden=size.hidden, layers=size.layers)
 
 
 def _no_rows(d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -26,6 +28,8 @@ class MaskedLoss:
             all of them.
         rank: the place of each column in the order of sampling, (d,).
         ordered: share of rows in which the cells hidden are the last ones of that order.
+        dropout: share of the network's units that each row does without.
+        widths: how many units there are in each place where some are dropped.
     """
 
     tokens: torch.Tensor
@@ -33,6 +37,8 @@ class MaskedLoss:
     conditional: int
     rank: torch.Tensor
     ordered: float
+    dropout: float = 0.0
+    widths: tuple[int, ...] = ()
 
     def __call__(
         self, model: nn.Module, positions: torch.Tensor, noise: torch.Generator
@@ -49,9 +55,19 @@ class MaskedLoss:
             row.to(where),
             tokens[row, column].to(where),
             cells,
+            [self._keep(len(rows), width, noise).to(where) for width in self.widths],
         )
         weight = 1.0 / (hidden.sum(dim=1)[row] * len(rows))
         return (found * weight.to(where)).sum()
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.tokens)
+
+    def of(self, rows: np.ndarray) -> Self:
+        """Return the loss of some rows, bool (n,)."""
+        kept = torch.from_numpy(rows)
+        return replace(self, tokens=self.tokens[kept], places=self.places[kept])
 
     def hidden(self, n: int, noise: torch.Generator) -> torch.Tensor:
         """Return which cells of n rows to hide, bool (n, d); one per row at least."""
@@ -66,3 +82,8 @@ class MaskedLoss:
         count = 1 + (level * most).long().clamp(max=most - 1)
         place = keys.masked_fill(shown, -1.0).argsort(dim=1).argsort(dim=1)
         return place >= (d - count)[:, None]
+
+    def _keep(self, n: int, width: int, noise: torch.Generator) -> torch.Tensor:
+        """Return factors of dropout whose mean is 1, (n, width)."""
+        kept = torch.rand((n, width), generator=noise) >= self.dropout
+        return kept.float() / (1.0 - self.dropout)

@@ -68,6 +68,7 @@ class MaskedNetwork(nn.Module):
         rows: torch.Tensor,
         targets: torch.Tensor,
         cells: Sequence[int],
+        keep: Sequence[torch.Tensor] = (),
     ) -> torch.Tensor:
         """Return the negative log-likelihood of hidden cells, float32 (m,).
 
@@ -77,8 +78,10 @@ class MaskedNetwork(nn.Module):
             rows: the row of each hidden cell, column after column, (m,).
             targets: its token, (m,).
             cells: hidden cells per column; their sum is m.
+            keep: factors of dropout of the sum of embeddings and of the inside of each block,
+                (b, width) each; empty = nothing dropped.
         """
-        h = self.state(tokens, places)
+        h = self.state(tokens, places, keep)
         parts = zip(rows.split(list(cells)), targets.split(list(cells)), self.heads(), strict=True)
         return torch.cat(
             [
@@ -87,12 +90,17 @@ class MaskedNetwork(nn.Module):
             ]
         )
 
-    def state(self, tokens: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    def state(
+        self, tokens: torch.Tensor, places: torch.Tensor, keep: Sequence[torch.Tensor] = ()
+    ) -> torch.Tensor:
         """Return what the network makes of rows, (b, hidden)."""
         h = self.embedding(tokens + self.first) + places @ self.slope
         h = h + places.square() @ self.curve
-        for block in self.blocks:
-            h = block(h)
+        whole = h.new_ones(1)
+        first, *inner = keep or [whole] * (1 + len(self.blocks))
+        h = h * first
+        for block, kept in zip(self.blocks, inner, strict=True):
+            h = block(h, kept)
         out: torch.Tensor = self.norm(h)
         return out
 
@@ -126,15 +134,11 @@ class _Block(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.inner = nn.Sequential(
-            nn.LayerNorm(hidden),
-            nn.Linear(hidden, 2 * hidden),
-            nn.GELU(),
-            nn.Linear(2 * hidden, hidden),
-        )
+        self.widen = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, 2 * hidden), nn.GELU())
+        self.narrow = nn.Linear(2 * hidden, hidden)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = x + self.inner(x)
+    def forward(self, x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.narrow(self.widen(x) * keep)
         return out
 
 

@@ -1,11 +1,17 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from casemix.core.fields import Field, Kind
+from casemix.core.progress import Progress
+from casemix.core.training import TrainConfig, seeded
 from casemix.modalities.tabular.masked.masking import MaskedLoss
 from casemix.modalities.tabular.masked.network import MaskedNetwork
 from casemix.modalities.tabular.masked.sampling import groups, uncover
+from casemix.modalities.tabular.masked.size import Size
+from casemix.modalities.tabular.masked.stopping import stopped
 from casemix.modalities.tabular.masked.tokens import MASKED, TokenColumn
 
 
@@ -107,3 +113,76 @@ def test_an_untrained_network_draws_the_shares_of_the_tokens_and_keeps_given_cel
     assert (drawn[:100, 0] == 0).all()
     assert np.allclose(np.bincount(drawn[100:, 0]) / 4900, [0.1, 0, 0.3, 0.6], atol=0.03)
     assert np.allclose(np.bincount(drawn[:, 1]) / 5000, [0, 0, 0.1, 0, 0.9], atol=0.02)
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean():
+    seen = []
+
+    def network(tokens, places, rows, targets, cells, keep):
+        seen.extend(keep)
+        return torch.zeros(sum(cells))
+
+    loss = MaskedLoss(
+        torch.zeros(2000, 3, dtype=torch.int64),
+        torch.zeros(2000, 3),
+        conditional=0,
+        rank=torch.arange(3),
+        ordered=0.0,
+        dropout=0.2,
+        widths=(4, 8),
+    )
+    loss(network, torch.arange(2000), torch.Generator().manual_seed(0))
+    assert [tuple(keep.shape) for keep in seen] == [(2000, 4), (2000, 8)]
+    for keep in seen:
+        assert float((keep == 0).float().mean()) == pytest.approx(0.2, abs=0.02)
+        assert float(keep.mean()) == pytest.approx(1.0, abs=0.03)
+
+
+def test_dropped_units_do_not_speak():
+    build = partial(MaskedNetwork, [np.full(4, 9.0)] * 2, [np.zeros(4)] * 2, hidden=8, layers=1)
+    net = seeded(0, build).eval()
+    rows = torch.tensor([[0, 2], [3, 0]]), torch.zeros(2, 2)
+    free, all_kept = net.state(*rows), net.state(*rows, [torch.ones(2, 8), torch.ones(2, 16)])
+    assert torch.equal(free, all_kept)
+    nothing_read = net.state(*rows, [torch.zeros(2, 8), torch.ones(2, 16)])
+    assert not torch.equal(free[0], free[1])
+    assert torch.equal(nothing_read[0], nothing_read[1])
+
+
+def test_fewer_rows_get_a_narrower_network_and_more_dropout():
+    most = Size(hidden=256, layers=3, dropout=0.0)
+    sizes = [Size.of(n, most) for n in (600, 1500, 4000, 8000)]
+    assert sizes == sorted(sizes, key=lambda s: (s.hidden, s.layers, -s.dropout))
+    assert sizes[-1] == most
+    assert not most.widths  # nothing to drop
+    assert Size.of(100, Size(hidden=16, layers=1, dropout=0.5)) == Size(16, 1, 0.5)
+
+
+def best_steps(rows, subjects):
+    """Return how many of 160 steps are best for the subjects left out."""
+    counts = np.bincount(rows[:, 0], minlength=6).astype(float)
+    tokens, rank = torch.from_numpy(rows), torch.arange(rows.shape[1])
+    loss = MaskedLoss(tokens, torch.zeros(tokens.shape), 0, rank, ordered=0.0)
+    along = [np.zeros(6)] * len(rank)
+    build = partial(MaskedNetwork, [counts] * len(rank), along, hidden=48, layers=1)
+    config = TrainConfig(steps=160, batch_size=64, learning_rate=1e-2, warmup=5, ema_decay=0.9)
+    whose = np.array([f"p{i}" for i in subjects])
+    done = partial(seeded, 0, build)
+    return stopped(done, loss, whose, config, seed=0, progress=Progress()).steps
+
+
+def test_training_is_longer_where_there_is_more_to_learn():
+    a, b = np.random.default_rng(0).integers(2, 6, (2, 400))
+    rule = np.stack([a, b, 2 + (a + b) % 4], axis=1)
+    assert best_steps(rule, np.arange(400)) == 160
+
+
+def test_rows_that_only_their_own_subject_repeats_are_not_learnt_by_heart():
+    noise = np.random.default_rng(0).integers(2, 6, (50, 6))
+    assert best_steps(noise.repeat(8, axis=0), np.arange(50).repeat(8)) == 40
+    assert best_steps(noise.repeat(8, axis=0), np.arange(400)) == 160  # as if others had them
+
+
+def test_few_rows_are_learnt_for_the_shortest_time():
+    noise = np.random.default_rng(0).integers(2, 6, (60, 3))
+    assert best_steps(noise, np.arange(60)) == 40
