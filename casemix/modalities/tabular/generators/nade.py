@@ -1,40 +1,47 @@
-"""Neural autoregression over the cells of a row, corrected by a critic: the quality method."""
+"""Neural autoregression over the cells of a row, corrected by critics: the quality method."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-import pandas as pd
 import torch
 
 from casemix.core import artifact, seeding
 from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
-from casemix.core.fields import Kind, Schema
+from casemix.core.fields import Kind
 from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
-from casemix.modalities.tabular.masked.table import TokenTable, cells_of
+from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.tokens import MASKED
-from casemix.modalities.tabular.nade.critic import Critic, CriticConfig, fit_critic
-from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.build import network
+from casemix.modalities.tabular.nade.critic import (
+    SILENT,
+    Contrast,
+    Critic,
+    CriticConfig,
+    fit_critic,
+)
+from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Nade as Network
-from casemix.modalities.tabular.rare_values import RareValues
-from casemix.modalities.tabular.records import Fitted, check_fit, fitted_or_error, records
+from casemix.modalities.tabular.records import check_fit, fitted_or_error
 
 _NAME = "tabular/nade"
 _BATCHES = 8  # per epoch at least: few rows get small batches
-_LEAST = 5  # subjects who share a level or a code before it is learnt
+_FEWEST_SUBJECTS = 5  # per network; with fewer one network learns them all
 _FEWEST_STEPS = 320  # of the optimiser; a narrow network cannot learn rows by heart so soon
 _WIDTH = 1.5  # most width of the sums, per square root of the rows
 _THINNED = 6.0  # least dropout, times the square root of the rows
 _MOST_DROPOUT = 0.3
-_MANY = 16  # tokens of a column whose pairs with others are counted
+_DRAWS_UNSEEN = 2  # per row of the subjects that a network leaves out
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,11 @@ class Config:
         rows_per_bin: least training rows of each.
         whole: share of training rows of which no cell is known from the start; the less, the
             better rows are drawn given any cells.
+        networks: how many there are; each leaves out other subjects.
         epochs: passes over the training rows; more of few rows, ``train.steps`` at most.
-        candidates: rows drawn for each row wanted, one of which the critic chooses; 1 = none.
+        candidates: rows drawn for each row wanted, the networks in turn, of which one is chosen.
         batch: rows drawn at a time; part of what makes a sample bit-identical.
-        critic: how the critic is fitted.
+        critic: how each critic is fitted.
         train: optimiser settings.
     """
 
@@ -62,7 +70,8 @@ class Config:
     bins: int = 48
     rows_per_bin: int = 20
     whole: float = 0.5
-    epochs: int = 9
+    networks: int = 4
+    epochs: int = 12
     candidates: int = 8
     batch: int = 1024
     critic: CriticConfig = field(default_factory=CriticConfig)
@@ -74,16 +83,18 @@ class Config:
 
 
 class Nade(Generator):
-    """Draws each cell given those before it and those asked for; a critic chooses among draws.
+    """Draws each cell given those before it and those asked for; critics choose among draws.
 
     Every column is one token: missing, one of its levels or common numbers, or a quantile bin, in
     which a smoothed density places the number. A network learns each column given all columns
     before it and any others (orderless NADE), so that any cells can be fixed without rejection.
     How often two levels of many-level columns meet is counted and added to its log-odds.
-    Boosted trees then learn what still tells real rows from drawn ones, as far as held-out
-    subjects bear it out, and each row is chosen among several candidates in proportion to that
-    density ratio (sampling-importance resampling). Levels and numbers of few subjects are neither
-    learnt nor shown (`RareValues`).
+    Several networks, each of which leaves out other subjects, draw the columns in two orders, so
+    that the errors of one are not those of the next. Boosted trees then learn what still tells
+    real rows from a network's draws, as far as the subjects that it left out bear it out, and
+    each row is chosen among several candidates in proportion to that density ratio
+    (sampling-importance resampling). Levels and numbers of few subjects are neither learnt nor
+    shown (`RareValues`).
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
@@ -95,52 +106,49 @@ class Nade(Generator):
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
-        self.fitted: Fitted | None = None
-        self.codes = CodeColumns()
-        self._guard: RareValues
-        self._table: TokenTable
-        self._net: Network
+        self._rows: RowTokens | None = None
         self._widths: tuple[int, int]
-        self._critic: Critic
+        self._members: Sequence[Member] = ()
+
+    @property
+    def codes(self) -> CodeColumns:
+        """How lists of codes were learnt."""
+        return self._rows.codes if self._rows else CodeColumns()
 
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
         """Learn rows, then what tells them from drawn ones (see `Generator.fit`)."""
         fitted = check_fit(data, given, self.honours, _NAME, codes=True)
-        tokens = self._learn_tokens(data, given, fitted)
-        self._widths = self._sized(len(tokens))
-        net = seeded(seed, self._network)
+        c, progress = self.config, progress or Progress()
+        rows, cells = RowTokens.learn(data, given, fitted, bins=c.bins, rows_per_bin=c.rows_per_bin)
+        tokens = rows.table.encode(cells)[0]
         subjects = given.rows["subject_id"].to_numpy()
-        net.pairs.count(tokens.numpy(), subjects)
-        settings, dropout = self._training(len(tokens)), self._dropout(len(tokens))
-        loss = KnownCells(tokens, self.config.whole, dropout, self._widths)
-        train(net, loss, len(tokens), settings, seed=seed, progress=progress, label="rows")
-        self._net = net.eval()
-        self._critic = self._learn_critic(tokens, subjects, seed, progress or Progress())
-        self.fitted = fitted
+        left_out = _left_out(subjects, c.networks, seed)
+        self._widths = self._sized(int((left_out != 0).sum()))
+        members = []
+        for k in range(max(left_out.max() + 1, 1)):
+            learnt, own_seed = left_out != k, seeding.child(seed, "network", k)
+            net = seeded(own_seed, partial(network, rows.table, k, self._widths))
+            part = progress.within(f"network {k}")
+            self._train(net, tokens[learnt], subjects[learnt], own_seed, part)
+            critic = self._critic(net, tokens, learnt, rows.table.conditional, own_seed, part)
+            members.append(Member(net, critic))
+        self._rows, self._members = rows, members
         return self
 
-    def _learn_tokens(self, data: Samples, given: Conditions, fitted: Fitted) -> torch.Tensor:
-        """Learn the vocabularies; return the training rows as tokens, (n, d)."""
-        every, only_given = _every(fitted), _only_given(fitted)
-        own = data.payload.frame.set_axis(given.rows.index, axis=0)
-        rows = pd.concat([own, given.rows[list(only_given.names)]], axis=1)
-        subjects, c = given.rows["subject_id"], self.config
-        self._guard = RareValues.fit(rows, every, subjects, least=_LEAST)
-        rows, learnt = self._guard.hide(rows), self._guard.schema
-        self.codes = CodeColumns.fit(rows, learnt, subjects, least=_LEAST)
-        fields = self.codes.schema(learnt)
-        cells = cells_of(self.codes.expand(rows, learnt), fields)
-        self._table = TokenTable.fit(
-            cells,
-            pd.factorize(subjects)[0],
-            fields,
-            len(self.codes.schema(only_given)),
-            bins=c.bins,
-            rows_per_bin=c.rows_per_bin,
-        )
-        return self._table.encode(cells)[0]
+    def _train(
+        self,
+        net: Network,
+        tokens: torch.Tensor,
+        subjects: np.ndarray,
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        net.count_pairs(tokens.numpy(), subjects)
+        n = len(tokens)
+        loss = KnownCells(tokens, self.config.whole, self._dropout(n), self._widths)
+        train(net, loss, n, self._training(n), seed=seed, progress=progress, label="rows")
 
     def _training(self, n: int) -> TrainConfig:
         """Return the settings for n rows."""
@@ -157,51 +165,60 @@ class Nade(Generator):
     def _dropout(self, n: int) -> float:
         return max(self.config.dropout, min(_MOST_DROPOUT, _THINNED / n**0.5))
 
-    def _learn_critic(
-        self, real: torch.Tensor, subjects: np.ndarray, seed: int, progress: Progress
+    def _critic(
+        self,
+        net: Network,
+        tokens: torch.Tensor,
+        learnt: np.ndarray,
+        given: int,
+        seed: int,
+        progress: Progress,
     ) -> Critic:
-        """Fit the critic on rows drawn given what the training rows were given."""
-        conditions = torch.arange(real.shape[1]) < self._table.conditional
-        known = conditions.expand(real.shape)
-        drawn = []
-        with progress.step("rows for the critic", self.config.critic.draws) as bar:
-            for k in range(self.config.critic.draws):
-                ids = [f"{k}.{i}" for i in range(len(real))]
-                drawn.append(self._drawing(None, seed).rows(real, known, ids, Progress()))
-                bar.advance()
-        rows = np.concatenate(drawn)
-        return fit_critic(real.numpy(), rows, subjects, self.config.critic, seed=seed)
+        """Fit a network's critic, on rows drawn given what the training rows were given."""
+        if learnt.all():
+            return SILENT
+        drawing = Drawing([Member(net, SILENT)], 1, self.config.batch, seed)
 
-    def _drawing(self, critic: Critic | None, seed: int) -> Drawing:
-        c = self.config
-        return Drawing(self._net, critic, 1 if critic is None else c.candidates, c.batch, seed)
+        def contrast(real: torch.Tensor, draws: int, name: str) -> Contrast:
+            again = real.repeat(draws, 1)
+            known = (torch.arange(real.shape[1]) < given).expand(again.shape)
+            ids = [f"{name}.{i}" for i in range(len(again))]
+            with progress.step("rows for the critic", len(again)) as bar:
+                return Contrast(real.numpy(), drawing.rows(again, known, ids, bar))
+
+        config = self.config.critic
+        seen = contrast(tokens[learnt], config.draws, "learnt")
+        unseen = contrast(tokens[~learnt], _DRAWS_UNSEEN, "unseen")
+        return fit_critic(seen, unseen, config, seed=seeding.child(seed, "critic"))
+
+    @property
+    def _tokens(self) -> RowTokens:
+        return fitted_or_error(self._rows, _NAME)
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Samples:
         """Return one row per condition; given cells come out exactly (see `Generator`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
-        asked = given.align(fitted.given)
-        known = self.codes.conditions(self._guard.hide_conditions(asked))
-        tokens, _ = self._table.asked(known)
-        drawing = self._drawing(self._critic, seed)
-        drawn = drawing.rows(tokens, tokens != MASKED, known.sample_ids, progress or Progress())
+        rows = self._tokens
+        asked = given.align(rows.fitted.given)
+        known = rows.known(asked)
+        tokens, _ = rows.table.asked(known)
+        drawing = Drawing(self._members, self.config.candidates, self.config.batch, seed)
+        with (progress or Progress()).step("rows", len(tokens)) as bar:
+            drawn = drawing.rows(tokens, tokens != MASKED, known.sample_ids, bar)
         within = seeding.uniform(seed, known.sample_ids, drawn.shape[1], stream="within")
-        frame = self.codes.collapse(self._table.decode(drawn, within), _every(fitted))
-        return records(self._guard.show(frame[list(fitted.table.names)], asked), asked, fitted)
+        return rows.samples(rows.table.decode(drawn, within), asked)
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""
-        fitted = fitted_or_error(self.fitted, _NAME)
+        rows = self._tokens
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
-            draft.json("fitted", fitted.to_json())
-            draft.json("guard", self._guard.to_json())
-            draft.json("codes", self.codes.to_json())
-            draft.json("table", self._table.to_json())
-            draft.json("network", {"widths": list(self._widths)})
-            draft.arrays("network", state_arrays(self._net))
-            draft.arrays("critic", self._critic.arrays())
+            draft.json("rows", rows.to_json())
+            draft.json("networks", {"widths": list(self._widths), "count": len(self._members)})
+            for k, member in enumerate(self._members):
+                draft.arrays(f"network{k}", state_arrays(member.net))
+                draft.arrays(f"critic{k}", member.critic.arrays())
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
@@ -211,45 +228,43 @@ class Nade(Generator):
         parts = {"critic": CriticConfig, "train": TrainConfig}
         made = {name: kind(**config[name]) for name, kind in parts.items()}
         model = cls(Config(**config | made))
-        model.fitted = Fitted.from_json(saved.json("fitted"))
-        model._guard = RareValues.from_json(saved.json("guard"))
-        model.codes = CodeColumns.from_json(saved.json("codes"))
-        model._table = TokenTable.from_json(saved.json("table"))
-        hidden, inner = saved.json("network")["widths"]
+        model._rows = RowTokens.from_json(saved.json("rows"))
+        about = saved.json("networks")
+        hidden, inner = about["widths"]
         model._widths = (hidden, inner)
-        model._net = seeded(0, model._network)
-        load_state(model._net, saved.arrays("network"))
-        model._net.eval()
-        model._critic = Critic.of_arrays(saved.arrays("critic"))
+        table = model._rows.table
+        nets = [seeded(0, partial(network, table, k, model._widths)) for k in range(about["count"])]
+        for k, net in enumerate(nets):
+            load_state(net, saved.arrays(f"network{k}"))
+        model._members = [
+            Member(net.eval(), Critic.of_arrays(saved.arrays(f"critic{k}")))
+            for k, net in enumerate(nets)
+        ]
         return model
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return a narrow network that is trained for some steps only."""
+        """Return two narrow networks that are trained for some steps only."""
         settings = TrainConfig(steps=60, batch_size=32, learning_rate=1e-2, warmup=5)
         critic = CriticConfig(trees=5, leaves=4, draws=2)
-        return cls(Config(hidden=24, inner=16, batch=32, epochs=60, critic=critic, train=settings))
-
-    def _network(self) -> Network:
-        columns = self._table.columns
-        return Network(
-            [column.counts for column in columns],
-            [column.place_table().mean(axis=1) for column in columns],
-            hidden=self._widths[0],
-            inner=self._widths[1],
-            paired=[
-                j
-                for j, column in enumerate(columns)
-                if column.column.field.kind is Kind.CATEGORICAL and column.size >= _MANY
-            ],
+        return cls(
+            Config(
+                hidden=24,
+                inner=16,
+                networks=2,
+                epochs=60,
+                candidates=4,
+                batch=32,
+                critic=critic,
+                train=settings,
+            )
         )
 
 
-def _only_given(fitted: Fitted) -> Schema:
-    """Return the fields that are only ever given."""
-    return Schema(tuple(f for f in fitted.given if f.name not in fitted.table))
-
-
-def _every(fitted: Fitted) -> Schema:
-    """Return the fields that are only ever given, then those of the table."""
-    return Schema((*_only_given(fitted), *fitted.table))
+def _left_out(subjects: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """Return which network leaves out each row, (n,); -1 = none, where there are few subjects."""
+    owner = np.unique(subjects, return_inverse=True)[1]
+    count = int(owner.max()) + 1
+    if parts < 2 or count < _FEWEST_SUBJECTS * parts:
+        return np.full(len(subjects), -1)
+    return (seeding.generator(seed, "left out").permutation(count) % parts)[owner]

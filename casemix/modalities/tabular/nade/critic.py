@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from casemix.core import seeding
-
-_FOLDS = 3  # critics, each of which leaves out other subjects; their mean is less noisy than one
+_SCALES = (0.5, 1.0, 1.5, 2.0, 2.5)  # that unseen subjects choose from
 _LEAF = 40  # least rows per leaf: no leaf is about one person
 _SHRINKAGE = 20.0  # pseudo-rows with which each leaf's value is drawn to 0
 
@@ -20,17 +19,16 @@ class CriticConfig:
     """How the critic is fitted.
 
     Args:
-        trees: most boosted trees of each of three critics; held-out subjects say how many are
-            kept, perhaps none.
+        trees: most boosted trees; unseen subjects say how many are kept, perhaps none.
         leaves: leaves per tree.
         learning_rate: weight of each tree.
         draws: drawn rows per real one that it learns from.
     """
 
-    trees: int = 500
+    trees: int = 1200
     leaves: int = 32
     learning_rate: float = 0.08
-    draws: int = 4
+    draws: int = 3
 
 
 @dataclass(frozen=True)
@@ -80,41 +78,43 @@ class Critic:
         return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
 
 
-def fit_critic(
-    real: np.ndarray, drawn: np.ndarray, subjects: np.ndarray, config: CriticConfig, *, seed: int
-) -> Critic:
-    """Learn to tell real rows from drawn ones, as long as held-out subjects bear it out.
+class Contrast(NamedTuple):
+    """Rows to be told apart, as numbers.
 
     Args:
-        real: training rows as numbers, (n, d).
-        drawn: as many columns, (m, d).
-        subjects: whose the real rows are, (n,).
+        real: (n, d).
+        drawn: (m, d).
+    """
+
+    real: np.ndarray
+    drawn: np.ndarray
+
+    def labelled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return rows, labels (1 = real) and weights that make both kinds count the same."""
+        label = np.repeat([1, 0], [len(self.real), len(self.drawn)])
+        weight = np.where(label, len(self.drawn) / len(self.real), 1.0)
+        return np.concatenate([self.real, self.drawn]), label, weight
+
+
+def fit_critic(learnt: Contrast, unseen: Contrast, config: CriticConfig, *, seed: int) -> Critic:
+    """Learn to tell real rows from drawn ones, as far as unseen subjects bear it out.
+
+    A network finds its own training rows likelier than fresh ones, so trees that compare these
+    with its draws understate its errors. Rows that it did not learn say how many trees to keep
+    and what to multiply their sum by.
+
+    Args:
+        learnt: rows that the network has learnt, and its draws.
+        unseen: rows of subjects whom it has not learnt, and further draws.
         config: see `CriticConfig`.
-        seed: seed of the held-out subjects and of the trees.
+        seed: seed of the trees.
 
     Reference:
         Sugiyama, Suzuki and Kanamori, Density ratio estimation in machine learning, 2012;
         Grover and Ermon, Boosted generative models, AAAI 2018.
     """
-    owner = np.unique(subjects, return_inverse=True)[1]
-    rng = seeding.generator(seed, "critic")
-    of_real = (rng.permutation(owner.max() + 1) % _FOLDS)[owner]
-    fold = np.concatenate([of_real, rng.permutation(len(drawn)) % _FOLDS])
-    rows, label = np.concatenate([real, drawn]), np.repeat([1, 0], [len(real), len(drawn)])
-    nodes: list[np.ndarray] = []
-    for k in range(_FOLDS):
-        seed_of_trees = seeding.child(seed, "critic trees", k)
-        nodes += _trees(rows, label, fold == k, config, seed_of_trees)
-    return joined_trees(nodes, parts=_FOLDS)
-
-
-def _trees(
-    rows: np.ndarray, label: np.ndarray, held: np.ndarray, config: CriticConfig, seed: int
-) -> list[np.ndarray]:
-    """Return the nodes of the boosted trees that the held-out rows bear out."""
-    if len(np.unique(label[held])) < 2 or len(np.unique(label[~held])) < 2:
-        return []
-    weight = np.where(label == 1, (label == 0).sum() / (label == 1).sum(), 1.0)
+    if not min(map(len, (*learnt, *unseen))):
+        return SILENT
     trees = HistGradientBoostingClassifier(
         max_iter=config.trees,
         max_leaf_nodes=config.leaves,
@@ -124,25 +124,28 @@ def _trees(
         max_features=0.5,
         early_stopping=False,
         random_state=seed % 2**32,
-    ).fit(rows[~held], label[~held], weight[~held])
-    staged = trees.staged_decision_function(rows[held])
-    losses = [_log_loss(score, label[held], weight[held]) for score in staged]
-    nothing = _log_loss(np.zeros(held.sum()), label[held], weight[held])
-    kept = int(np.argmin([nothing, *losses]))
+    ).fit(*learnt.labelled())
+    rows, label, weight = unseen.labelled()
+    least, kept, scale = _log_loss(np.zeros(len(rows)), label, weight), 0, 0.0
+    for k, score in enumerate(trees.staged_decision_function(rows), start=1):
+        for factor in _SCALES:
+            loss = _log_loss(factor * score, label, weight)
+            if loss < least:
+                least, kept, scale = loss, k, factor
     # scikit-learn has no public form of its nodes.
-    return [of_step[0].nodes for of_step in trees._predictors[:kept]]
+    return joined_trees([of_step[0].nodes for of_step in trees._predictors[:kept]], scale=scale)
 
 
 def _log_loss(score: np.ndarray, label: np.ndarray, weight: np.ndarray) -> float:
     return float(np.average(np.logaddexp(0.0, np.where(label == 1, -score, score)), weights=weight))
 
 
-def joined_trees(nodes: list[np.ndarray], *, parts: int) -> Critic:
-    """Return trees as flat arrays, the mean of the sums of so many models.
+def joined_trees(nodes: list[np.ndarray], *, scale: float) -> Critic:
+    """Return trees as flat arrays.
 
     Args:
         nodes: scikit-learn's structured nodes of each tree.
-        parts: of how many models the trees are.
+        scale: what the sum of the trees is multiplied by.
     """
     roots = np.cumsum([0, *(len(n) for n in nodes)])[:-1].astype(np.int32)
     columns = {
@@ -150,7 +153,7 @@ def joined_trees(nodes: list[np.ndarray], *, parts: int) -> Critic:
         "threshold": [n["num_threshold"] for n in nodes],
         "left": [n["left"] + root for n, root in zip(nodes, roots, strict=True)],
         "right": [n["right"] + root for n, root in zip(nodes, roots, strict=True)],
-        "value": [n["value"] / parts for n in nodes],
+        "value": [scale * n["value"] for n in nodes],
     }
     kinds = {"threshold": np.float64, "value": np.float64}
     flat = {
@@ -158,3 +161,7 @@ def joined_trees(nodes: list[np.ndarray], *, parts: int) -> Critic:
         for name, found in columns.items()
     }
     return Critic(**flat, roots=roots)
+
+
+#: Finds every row as likely among both.
+SILENT = joined_trees([], scale=0.0)

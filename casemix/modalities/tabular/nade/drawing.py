@@ -1,4 +1,4 @@
-"""Drawing rows: several candidates per row wanted, one of which the critic chooses."""
+"""Drawing rows: several candidates per row wanted, one of which is chosen."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import torch
 
 from casemix.core import seeding
 from casemix.core.batches import fixed_batches
-from casemix.core.progress import Progress
+from casemix.core.progress import Step
 from casemix.core.training import device
 from casemix.modalities.tabular.nade.critic import Critic
 from casemix.modalities.tabular.nade.network import Nade
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network, and the critic of its draws."""
+
+    net: Nade
+    critic: Critic
 
 
 @dataclass(frozen=True)
@@ -21,21 +29,19 @@ class Drawing:
     """How rows are drawn.
 
     Args:
-        net: the network.
-        critic: what chooses among candidates; None = the first one is taken.
+        members: take turns in drawing candidates.
         candidates: rows drawn for each row wanted.
         batch: rows drawn at a time; part of what makes a row bit-identical.
         seed: seed of the draws.
     """
 
-    net: Nade
-    critic: Critic | None
+    members: Sequence[Member]
     candidates: int
     batch: int
     seed: int
 
     def rows(
-        self, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str], progress: Progress
+        self, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str], bar: Step
     ) -> np.ndarray:
         """Return tokens int64 (n, d), each row from its id alone.
 
@@ -43,38 +49,34 @@ class Drawing:
             tokens: (n, d), anything where not known.
             known: bool (n, d).
             ids: sample ids, n.
-            progress: where to report.
+            bar: is advanced by the rows.
         """
         drawn = np.empty(tuple(tokens.shape), dtype=np.int64)
         where = device()
-        net = self.net.to(where)
-        with progress.step("rows", len(ids)) as bar:
-            for at, used in fixed_batches(len(ids), self.batch):
-                mine = [ids[i] for i in at]
-                start = tokens[at].to(where), known[at].to(where)
-                found = np.stack([self._candidate(net, k, *start, mine) for k in range(self._most)])
-                drawn[at[:used]] = self._chosen(found, mine)[:used]
-                bar.advance(used)
-        net.to("cpu")
+        nets = [member.net.to(where) for member in self.members]
+        for at, used in fixed_batches(len(ids), self.batch):
+            start = tokens[at].to(where), known[at].to(where)
+            drawn[at[:used]] = self._batch(*start, [ids[i] for i in at])[:used]
+            bar.advance(used)
+        for net in nets:
+            net.to("cpu")
         return drawn
 
-    @property
-    def _most(self) -> int:
-        """Candidates are drawn only where a critic has something to say."""
-        return self.candidates if self.critic is not None and len(self.critic.roots) else 1
+    def _batch(self, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str]) -> np.ndarray:
+        """Return one candidate per row, (b, d), in proportion to their weights."""
+        found = [self._candidate(k, tokens, known, ids) for k in range(self.candidates)]
+        rows, weights = (np.stack(part) for part in zip(*found, strict=True))
+        u = seeding.uniform(self.seed, ids, len(rows), stream="choice").T
+        # The largest of log-weights with Gumbel noise is a draw in proportion to the weights.
+        return rows[np.argmax(weights - np.log(-np.log(u)), axis=0), np.arange(len(ids))]
 
     def _candidate(
-        self, net: Nade, k: int, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str]
-    ) -> np.ndarray:
+        self, k: int, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the k-th rows, (b, d), and their log-weights, (b,)."""
+        member = self.members[k % len(self.members)]
         u = seeding.uniform(self.seed, ids, tokens.shape[1], stream=f"candidate {k}")
-        return net.draw(tokens, known, torch.from_numpy(u).to(tokens.device)).cpu().numpy()
-
-    def _chosen(self, found: np.ndarray, ids: Sequence[str]) -> np.ndarray:
-        """Return one of the candidates (k, b, d) of each row, in proportion to their ratio."""
-        k, b, d = found.shape
-        if self.critic is None or k == 1:
-            return found[0]
-        score = self.critic.log_ratio(found.reshape(k * b, d)).reshape(k, b)
-        u = seeding.uniform(self.seed, ids, k, stream="choice").T
-        # The largest of scores with Gumbel noise is a draw in proportion to their exponentials.
-        return found[np.argmax(score - np.log(-np.log(u)), axis=0), np.arange(b)]
+        rows = member.net.draw(tokens, known, torch.from_numpy(u).to(tokens.device))
+        ahead = member.net.ahead(rows, known).cpu().numpy()
+        drawn = rows.cpu().numpy()
+        return drawn, ahead + member.critic.log_ratio(drawn)

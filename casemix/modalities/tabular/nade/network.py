@@ -29,24 +29,30 @@ class Keep(NamedTuple):
     inner: torch.Tensor
 
 
+NOTHING_DROPPED = Keep(torch.ones(()), torch.ones(()))
+
+
 class Nade(nn.Module):
     """Sums of embeddings of the known cells, and a small network per column that reads its sum.
 
     The sum for a column runs over the columns before it and over those known from the start, so
-    one pass gives the distribution of every cell of a row. A row is tokens (b, d), each counted
-    from its column's first row of the embedding.
+    one pass gives the distribution of every cell of a row. A row is tokens (b, d) in the order of
+    the table's columns; the network has an order of its own.
 
     Args:
         counts: training rows per token of each of the d columns.
         places: place of each token on a common scale of ordered values, else 0, per column.
+        order: the columns in the order in which they are drawn.
         hidden: width of the sums.
         inner: width of each column's own layer.
-        paired: columns of many levels; see `PairLogOdds`, whose counts are to be learnt first.
+        paired: columns of many levels, whose pairs are counted by `count_pairs`.
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
     """
 
+    order: torch.Tensor
+    place_in_order: torch.Tensor
     first: torch.Tensor
     log_share: torch.Tensor
     place: torch.Tensor
@@ -55,19 +61,23 @@ class Nade(nn.Module):
         self,
         counts: Sequence[np.ndarray],
         places: Sequence[np.ndarray],
+        order: Sequence[int],
         *,
         hidden: int,
         inner: int,
         paired: Sequence[int] = (),
     ) -> None:
         super().__init__()
-        d, self.sizes = len(counts), [len(c) for c in counts]
+        counts, places = [counts[j] for j in order], [places[j] for j in order]
+        d, self.sizes = len(order), [len(c) for c in counts]
+        self.register_buffer("order", torch.tensor(list(order)), persistent=False)
+        self.register_buffer("place_in_order", torch.argsort(self.order), persistent=False)
         first = torch.from_numpy(np.cumsum([0, *self.sizes[:-1]]))
         share = torch.from_numpy(np.concatenate([_log_share(c) for c in counts]))
         place = torch.from_numpy(np.concatenate(places).astype(np.float32))
         for name, value in {"first": first, "log_share": share, "place": place}.items():
             self.register_buffer(name, value, persistent=False)
-        self.pairs = PairLogOdds(self.sizes, paired)
+        self.pairs = PairLogOdds(self.sizes, [k for k, j in enumerate(order) if j in paired])
         self.embedding = nn.Embedding(sum(self.sizes), hidden)
         nn.init.normal_(self.embedding.weight, std=_SPREAD)
         self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
@@ -78,7 +88,13 @@ class Nade(nn.Module):
         self.head = nn.Parameter(torch.zeros(sum(self.sizes), inner))  # starts as the shares
         self.bias = nn.Parameter(torch.zeros(sum(self.sizes)))
 
-    def forward(self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep) -> torch.Tensor:
+    def count_pairs(self, tokens: np.ndarray, subjects: np.ndarray) -> None:
+        """Learn which levels meet in rows (n, d) of so many subjects (n,), before training."""
+        self.pairs.count(tokens[:, self.order.numpy()], subjects)
+
+    def forward(
+        self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep = NOTHING_DROPPED
+    ) -> torch.Tensor:
         """Return the negative log-likelihood of every cell that is not known, else 0, (b, d).
 
         Args:
@@ -86,28 +102,29 @@ class Nade(nn.Module):
             known: whether a cell is known from the start, bool (b, d).
             keep: what training drops.
         """
+        tokens, known = tokens[:, self.order], known[:, self.order]
         before = torch.ones(known.shape[1], known.shape[1], device=known.device).tril(-1)
         reads = torch.maximum(before, known[:, None].float())  # (b, d, d)
-        total = torch.bmm(reads, self.cells(tokens)).transpose(0, 1)  # (d, b, hidden)
+        total = torch.bmm(reads, self._cells(tokens)).transpose(0, 1)  # (d, b, hidden)
         state = self._state(total, self.shift[:, None], self.scale[:, None]) * keep.hidden
         inner = torch.baddbmm(self.offset[:, None], state, self.weight)
         inner = functional.silu(inner) * keep.inner  # (d, b, inner)
-        parts = enumerate(zip(self.heads(), inner.unbind(0), tokens.T, strict=True))
+        parts = enumerate(zip(self._heads(), inner.unbind(0), tokens.T, strict=True))
         losses = [
             functional.cross_entropy(
                 sum(self.pairs.of(j, tokens, known), head(own)), target, reduction="none"
             )
             for j, (head, own, target) in parts
         ]
-        return torch.stack(losses, dim=1) * ~known
+        return (torch.stack(losses, dim=1) * ~known)[:, self.place_in_order]
 
-    def cells(self, tokens: torch.Tensor) -> torch.Tensor:
+    def _cells(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the embedding of each cell, (b, d, hidden)."""
         at = tokens + self.first
         embedded: torch.Tensor = self.embedding(at)
         return torch.addcmul(embedded, self.place[at][:, :, None], self.slope)
 
-    def heads(self) -> list[_Head]:
+    def _heads(self) -> list[_Head]:
         """Return the softmax of each column."""
         # Split once: a slice per column would have a gradient of full size per column.
         parts = (x.split(self.sizes) for x in (self.head, self.bias, self.log_share))
@@ -128,9 +145,11 @@ class Nade(nn.Module):
             known: bool (b, d).
             uniform: one number in (0, 1) per cell, (b, d).
         """
-        drawn, cells = tokens.clone(), self.cells(tokens) * known[:, :, None]
+        tokens, known = tokens[:, self.order], known[:, self.order]
+        uniform = uniform[:, self.order]
+        drawn, cells = tokens.clone(), self._cells(tokens) * known[:, :, None]
         total = cells.sum(1)  # (b, hidden): of the cells known so far
-        for j, head in enumerate(self.heads()):
+        for j, head in enumerate(self._heads()):
             state = self._state(total - cells[:, j], self.shift[j], self.scale[j])
             inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j]))
             logits = sum(self.pairs.of(j, drawn, known), head(inner))
@@ -139,7 +158,30 @@ class Nade(nn.Module):
             at = found + self.first[j]
             own = self.embedding(at) + self.place[at][:, None] * self.slope[j]
             total = total - cells[:, j] + own
-        return drawn
+        return drawn[:, self.place_in_order]
+
+    @torch.inference_mode()
+    def ahead(self, tokens: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+        """Return how much likelier rows are as whole rows than as drawn around what is known.
+
+        Cells that are known before their turn change what a network says of those drawn earlier,
+        which it learns less well than rows as a whole. With this as the log of its weight, a row
+        counts as one of the rows drawn as a whole that happen to have the known cells.
+
+        Args:
+            tokens: whole rows, (b, d).
+            known: bool (b, d).
+
+        Returns:
+            Log-probabilities less those of the draw, float (b,); 0 where the known cells come
+            first in the order.
+        """
+        mine = known[:, self.order]
+        early = (mine[:, 1:] & ~mine[:, :-1]).any(dim=1)
+        if not early.any():
+            return torch.zeros(len(tokens), device=tokens.device)
+        whole = self(tokens, torch.zeros_like(known)).sum(dim=1)
+        return (self(tokens, known).sum(dim=1) - whole) * early
 
 
 @dataclass(frozen=True)

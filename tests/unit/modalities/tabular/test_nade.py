@@ -7,7 +7,7 @@ import pytest
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.training import TrainConfig
 from casemix.errors import FitError
-from casemix.modalities.tabular.generators.nade import Config, Nade
+from casemix.modalities.tabular.generators.nade import Config, Nade, _left_out
 from casemix.modalities.tabular.nade.critic import CriticConfig
 from casemix.modalities.tabular.toy import SCHEMA, toy
 
@@ -17,8 +17,9 @@ CONFIG = Config(
     hidden=32,
     inner=24,
     epochs=40,
+    networks=2,
     critic=CriticConfig(trees=20, leaves=6, draws=2),
-    train=TrainConfig(steps=800, batch_size=64, learning_rate=5e-3, ema_decay=0.98),
+    train=TrainConfig(steps=500, batch_size=64, learning_rate=5e-3, ema_decay=0.98),
 )
 
 
@@ -75,6 +76,14 @@ def test_no_level_of_few_subjects_and_no_single_number_comes_out():
     found = Nade(CONFIG).fit(data, given, seed=0).generate(nothing(2000), seed=1).payload.frame
     assert set(found["code"]) == {"a", "b"}
     assert not set(found["x"]) & set(frame["x"])
+
+
+def test_each_network_leaves_out_other_subjects_and_few_subjects_are_left_to_one():
+    subjects = np.repeat([f"s{i}" for i in range(40)], 3)
+    left_out = _left_out(subjects, 4, 0)
+    assert sorted(np.bincount(left_out)) == [30, 30, 30, 30]
+    assert all(len(set(own)) == 1 for own in left_out.reshape(40, 3))
+    assert set(_left_out(subjects[:30], 4, 0)) == {-1}
 
 
 def test_zero_rows_asked_for_are_zero_rows(nade):

@@ -5,33 +5,41 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from casemix.core.progress import Progress
+from casemix.core.progress import Step
 from casemix.core.training import seeded
-from casemix.modalities.tabular.nade.critic import Critic, CriticConfig, fit_critic, joined_trees
-from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.critic import (
+    SILENT,
+    Contrast,
+    Critic,
+    CriticConfig,
+    fit_critic,
+    joined_trees,
+)
+from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
-from casemix.modalities.tabular.nade.network import Keep, Nade
+from casemix.modalities.tabular.nade.network import Nade
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
 
 SIZES = (3, 2, 4)
 ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row there is, (24, 3)
-ALL = Keep(torch.ones(len(ROWS), 16), torch.ones(len(ROWS), 8))
 
 
-@pytest.fixture(scope="module")
-def net():
+@pytest.fixture(scope="module", params=[(0, 1, 2), (2, 0, 1)], ids=str)
+def net(request):
     counts = [np.arange(1.0, size + 1) for size in SIZES]
     places = [np.linspace(-1, 1, size) for size in SIZES]
-    made = seeded(0, lambda: Nade(counts, places, hidden=16, inner=8, paired=[0, 2])).eval()
+    made = seeded(
+        0, lambda: Nade(counts, places, request.param, hidden=16, inner=8, paired=[0, 2])
+    ).eval()
     with torch.no_grad():  # an untrained network says nothing but the marginals
         made.head.normal_(generator=torch.Generator().manual_seed(0))
-    made.pairs.count(ROWS.numpy()[::3], np.arange(8))
+    made.count_pairs(ROWS.numpy()[::3], np.arange(8))
     return made
 
 
 def log_probability(net, known):
     with torch.no_grad():
-        return -net(ROWS, known.expand(ROWS.shape), ALL).double().sum(1)
+        return -net(ROWS, known.expand(ROWS.shape)).double().sum(1)
 
 
 def test_the_probabilities_of_all_rows_sum_to_one(net):
@@ -51,11 +59,33 @@ def test_rows_are_drawn_with_the_probability_that_the_network_gives_them(net):
 
 
 def test_a_known_last_cell_speaks_to_the_first_one_and_an_unknown_one_does_not(net):
-    first_two = ROWS[:, 2] == 0, ROWS[:, 2] == 3
-    for known, speaks in (([False, False, True], True), ([False, False, False], False)):
+    first, last = net.order[0], net.order[-1]
+    two = ROWS[:, last] == 0, ROWS[:, last] == 1
+    for speaks in (True, False):
+        known = torch.zeros(ROWS.shape, dtype=torch.bool)
+        known[:, last] = speaks
         with torch.no_grad():
-            losses = net(ROWS, torch.tensor(known).expand(ROWS.shape), ALL)[:, 0]
-        assert torch.allclose(losses[first_two[0]], losses[first_two[1]]) is not speaks
+            losses = net(ROWS, known)[:, first]
+        assert torch.allclose(losses[two[0]], losses[two[1]]) is not speaks
+
+
+def test_weighted_draws_around_a_known_cell_are_rows_of_the_whole_that_have_it(net):
+    last, n = int(net.order[-1]), 2000
+    known = torch.zeros(n, 3, dtype=torch.bool)
+    known[:, last] = True
+    tokens = torch.ones(n, 3, dtype=torch.long)
+    ids = [str(i) for i in range(n)]
+    whole = log_probability(net, torch.zeros(3, dtype=torch.bool)).exp() * (ROWS[:, last] == 1)
+    expected = (whole / whole.sum())[whole > 0]
+    code = ROWS @ torch.tensor([8, 4, 1])
+    error = []
+    for candidates in (1, 40):
+        drawn = Drawing([Member(net, SILENT)], candidates, 1000, 0).rows(tokens, known, ids, Step())
+        found = torch.from_numpy(drawn) @ torch.tensor([8, 4, 1])
+        share = torch.stack([(found == c).float().mean() for c in code[whole > 0]])
+        error.append(float((share - expected).abs().sum()))
+    assert error[1] < 0.15
+    assert error[0] > 4 * error[1]
 
 
 def test_known_cells_are_not_judged_and_whole_rows_have_none():
@@ -70,26 +100,43 @@ def test_flat_trees_say_what_scikit_learn_says():
     rows, label = rng.integers(0, 9, size=(600, 4)).astype(float), rng.integers(0, 2, size=600)
     trees = HistGradientBoostingClassifier(max_iter=12, early_stopping=False).fit(rows, label)
     nodes = [of_step[0].nodes for of_step in trees._predictors]
-    flat = joined_trees(nodes, parts=1).log_ratio(rows)
+    flat = joined_trees(nodes, scale=1.0).log_ratio(rows)
     assert np.allclose(flat + trees._baseline_prediction.item(), trees.decision_function(rows))
 
 
 def test_the_critic_finds_the_log_density_ratio():
     rng = np.random.default_rng(0)
-    real, drawn = rng.normal(0.5, 1, size=(3000, 3)), rng.normal(0, 1, size=(9000, 3))
-    config = CriticConfig(trees=40, leaves=8)
-    critic = fit_critic(real, drawn, np.arange(3000), config, seed=0)
+    learnt, unseen = (
+        Contrast(rng.normal(0.5, 1, size=(n, 3)), rng.normal(0, 1, size=(3 * n, 3)))
+        for n in (2500, 800)
+    )
+    critic = fit_critic(learnt, unseen, CriticConfig(trees=40, leaves=8), seed=0)
     at = rng.normal(size=(500, 3))
     truth = (0.5 * at - 0.125).sum(axis=1)
     assert np.corrcoef(critic.log_ratio(at), truth)[0, 1] > 0.9
+    assert np.polyfit(truth, critic.log_ratio(at), 1)[0] == pytest.approx(1, abs=0.25)
 
 
-def test_a_critic_that_held_out_subjects_do_not_bear_out_says_nothing():
+def test_what_unseen_subjects_show_sets_how_strongly_the_critic_speaks():
     rng = np.random.default_rng(0)
-    subjects = np.repeat(np.arange(40), 20)
-    own = rng.normal(size=(40, 3))[subjects]  # every subject's rows are alike: a trap
-    config = CriticConfig(trees=40, leaves=8)
-    critic = fit_critic(own, rng.normal(size=(2400, 3)), subjects, config, seed=0)
+
+    def contrast(n, shift):
+        return Contrast(rng.normal(shift, 1, size=(n, 3)), rng.normal(0, 1, size=(3 * n, 3)))
+
+    config, at = CriticConfig(trees=40, leaves=8), rng.normal(size=(500, 3))
+    shy, told = (
+        fit_critic(contrast(2500, 0.2), contrast(2500, unseen), config, seed=0).log_ratio(at)
+        for unseen in (0.2, 0.5)
+    )
+    assert told.std() > 1.6 * shy.std()
+
+
+def test_a_critic_that_unseen_subjects_do_not_bear_out_says_nothing():
+    rng = np.random.default_rng(0)
+    own = rng.normal(size=(40, 3)).repeat(20, axis=0)  # every subject's rows are alike: a trap
+    learnt = Contrast(own, rng.normal(size=(2400, 3)))
+    unseen = Contrast(rng.normal(size=(800, 3)), rng.normal(size=(2400, 3)))
+    critic = fit_critic(learnt, unseen, CriticConfig(trees=40, leaves=8), seed=0)
     assert np.std(critic.log_ratio(own)) < 0.15
 
 
@@ -106,8 +153,8 @@ def test_candidates_are_chosen_in_proportion_to_the_density_ratio(net):
     start = torch.ones(n, 3, dtype=torch.long), torch.zeros(n, 3, dtype=torch.bool)
     ids = [str(i) for i in range(n)]
     plain, chosen = (
-        Drawing(net, critic, 30, 500, seed=0).rows(*start, ids, Progress())[:, 1].mean()
-        for critic in (None, threefold)
+        Drawing([Member(net, critic)], 30, 500, seed=0).rows(*start, ids, Step())[:, 1].mean()
+        for critic in (SILENT, threefold)
     )
     assert chosen == pytest.approx(3 * plain / (3 * plain + 1 - plain), abs=0.03)
 
