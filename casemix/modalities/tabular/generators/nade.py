@@ -175,7 +175,7 @@ class Nade(Generator):
         progress: Progress,
     ) -> Critic:
         """Fit a network's critic, on rows drawn given what the training rows were given."""
-        if learnt.all():
+        if learnt.all() or len(tokens) < self.config.critic.rows:
             return SILENT
         drawing = Drawing([Member(net, SILENT)], 1, self.config.batch, seed)
 
@@ -246,7 +246,7 @@ class Nade(Generator):
     def tiny(cls) -> Self:
         """Return two narrow networks that are trained for some steps only."""
         settings = TrainConfig(steps=60, batch_size=32, learning_rate=1e-2, warmup=5)
-        critic = CriticConfig(trees=5, leaves=4, draws=2)
+        critic = CriticConfig(trees=5, leaves=4, draws=2, rows=0)
         return cls(
             Config(
                 hidden=24,

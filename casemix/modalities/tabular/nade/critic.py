@@ -23,12 +23,14 @@ class CriticConfig:
         leaves: leaves per tree.
         learning_rate: weight of each tree.
         draws: drawn rows per real one that it learns from.
+        rows: least training rows; of fewer it would remember some.
     """
 
     trees: int = 1200
     leaves: int = 32
     learning_rate: float = 0.08
     draws: int = 3
+    rows: int = 5000
 
 
 @dataclass(frozen=True)

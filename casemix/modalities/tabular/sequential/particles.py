@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from casemix.core import seeding
 from casemix.modalities.tabular.sequential.joint import JointModel, Link
 
-_CANDIDATES = 32  # particles of a row that needs them
+_CANDIDATES = 64  # particles of a row that needs them
 _MORE_CANDIDATES = 128  # up to its last fixed cell that has many states
 _MANY_STATES = 16
 _NUMBERS_AT_ONCE = 8_000_000  # random numbers held in memory

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ CONFIG = Config(
     inner=24,
     epochs=40,
     networks=2,
-    critic=CriticConfig(trees=20, leaves=6, draws=2),
+    critic=CriticConfig(trees=20, leaves=6, draws=2, rows=0),
     train=TrainConfig(steps=500, batch_size=64, learning_rate=5e-3, ema_decay=0.98),
 )
 
@@ -84,6 +85,15 @@ def test_each_network_leaves_out_other_subjects_and_few_subjects_are_left_to_one
     assert sorted(np.bincount(left_out)) == [30, 30, 30, 30]
     assert all(len(set(own)) == 1 for own in left_out.reshape(40, 3))
     assert set(_left_out(subjects[:30], 4, 0)) == {-1}
+
+
+def test_tables_of_few_rows_have_no_critic_that_could_remember_them(train):
+    given = as_conditions(train.payload.frame, SCHEMA)
+    config = replace(CONFIG, train=TrainConfig(steps=20, batch_size=64))
+    for rows, critics in ((0, True), (len(given) + 1, False)):
+        chosen = replace(config, critic=replace(CONFIG.critic, rows=rows))
+        fitted = Nade(chosen).fit(train, given, seed=0)
+        assert all(bool(len(m.critic.roots)) is critics for m in fitted._members)
 
 
 def test_zero_rows_asked_for_are_zero_rows(nade):
