@@ -7,7 +7,8 @@
 
 Each method is judged against fresh subjects: fitted on 10,000 phantom histories against others of
 another seed, or on 36 patients of the MIMIC-IV demo against the other 36. One column per method;
-times are CPU seconds of one thread.
+times are CPU seconds of one thread. ``coarse`` are training histories whose rare codes are replaced
+as the networks' guard does: what a network could reach at most.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from event_parts.membership import membership
 
 from casemix.core import registry
 from casemix.core.conditions import Conditions
 from casemix.core.samples import Samples
 from casemix.errors import EvaluationError
 from casemix.evaluation import events as measures
+from casemix.modalities.events.codes import Codes
 from casemix.modalities.events.copied_runs import CodeRows, longest_shared, novel_share
 from casemix.modalities.events.data import Events
 from casemix.modalities.events.formats.meds import from_rows
@@ -34,6 +37,7 @@ from casemix.modalities.events.scores import mean_value_distance
 from casemix.recipes.phantom.events import phantom_events
 
 RUN = 6  # events
+LEAST = 5  # subjects with a code, before a network may say it
 PROBABILITIES = {
     "prevalence_r2": measures.code_prevalence,
     "pairs_r2": measures.code_pairs,
@@ -82,6 +86,8 @@ def run(
     rules = Rules.fit(train.payload.frame)
     arm = train.payload.take(np.arange(min(len(train), len(real))))
     rows = {"real": judge(train.payload, real.payload, arm, rules)}
+    coarse = judge(train.payload, real.payload, rare_codes_coarse(arm), rules)
+    rows["coarse"] = {name: coarse[name] for name in PROBABILITIES}
     rows["real"] |= {"longest_shared_run": np.nan, "novel_runs": np.nan}  # it is the training set
     for name in names:
         plugin = registry.load("generators", f"events/{name}")
@@ -93,11 +99,21 @@ def run(
         drawn = time.process_time()
         rows[name] = judge(train.payload, real.payload, made.payload, rules)
         rows[name] |= {"fit_s": fitted - begun, "sample_s": drawn - fitted}
+        rows[name] |= membership(train, real, made, args.seed)
         if getattr(model, "model", None) is not None:
             print(name, "held-out loss", [round(x, 3) for x in model.model.held_out])
             print(name, "left out", dict(model.model.left_out))
         print(name, "broken", rules.violations(made.payload.frame), flush=True)
     return pd.DataFrame(rows).T
+
+
+def rare_codes_coarse(events: Events) -> Events:
+    """Return histories in which codes of fewer than five subjects stand as coarser ones."""
+    frame = events.frame
+    codes, _ = Codes.fit(frame, frame["item"].to_numpy(), least=LEAST)
+    number = codes.encode(frame["code"])
+    names = np.array([*codes.names, ""], dtype=object)
+    return Events(frame.assign(code=names[number])[number >= 0], events.n)
 
 
 def settings(plugin, args):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,16 @@ from casemix.errors import FitError
 #: (model, positions of the batch (b,), noise generator on the CPU) -> scalar loss.
 Loss = Callable[[nn.Module, torch.Tensor, torch.Generator], torch.Tensor]
 T = TypeVar("T")
+
+
+class Memory(Protocol):
+    """What a loss keeps from step to step, so that a resumed run remembers it."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return all of it as tensors, of any shapes, on any device."""
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take up what `state` returned, on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,7 @@ def train(
     seed: int,
     progress: Progress | None = None,
     label: str = "training",
+    memory: Memory | None = None,
 ) -> None:
     """Train the parameters that require a gradient, in place; they end as their EMA.
 
@@ -84,6 +95,7 @@ def train(
         progress: bar, and the folder in which checkpoints are kept; with a folder, training
             resumes exactly where an earlier call stopped, and a finished one returns at once.
         label: what the bar says.
+        memory: what ``loss`` keeps from step to step; checkpoints hold it too.
 
     Raises:
         FitError: no rows, or a loss that is not finite.
@@ -91,7 +103,7 @@ def train(
     if n < 1:
         raise FitError("There is nothing to train on.", given="0 rows")
     progress = progress or Progress()
-    run = _Run(model, config, progress.checkpoints)
+    run = _Run(model, config, progress.checkpoints, memory)
     run.resume()
     model.train()
     with progress.step(label, config.steps, done=run.step) as bar:
@@ -137,9 +149,12 @@ def _batch(seed: int, step: int, n: int, size: int) -> np.ndarray:
 class _Run:
     """One training run: model, optimiser, EMA and step, and their checkpoint."""
 
-    def __init__(self, model: nn.Module, config: TrainConfig, folder: Path | None) -> None:
+    def __init__(
+        self, model: nn.Module, config: TrainConfig, folder: Path | None, memory: Memory | None
+    ) -> None:
         self.config = config
         self.folder = folder
+        self.memory = memory
         self.step = 0
         self._saved_at = time.monotonic()
         self.half = _bf16(config.precision)
@@ -203,8 +218,11 @@ class _Run:
         for k, p in self.parameters.items():
             state = self.optimiser.state.get(p, {})
             moments |= {f"adam.{name}.{k}": v.detach().cpu() for name, v in state.items()}
+        kept = self.memory.state() if self.memory else {}
+        remembered = {f"memory.{k}": v.detach().cpu() for k, v in kept.items()}
+        parts = weights | averages | moments | remembered
         with atomic_folder(self.folder / "training", replace=True) as draft:
-            whole = {k: v.contiguous().clone() for k, v in (weights | averages | moments).items()}
+            whole = {k: v.contiguous().clone() for k, v in parts.items()}
             save_file(whole, draft / "state.safetensors")
             about = {"step": self.step, "config": asdict(self.config)}
             (draft / "step.json").write_text(json.dumps(about))
@@ -218,8 +236,12 @@ class _Run:
         if about["config"] != asdict(self.config):
             return  # settings changed: start again
         state = load_file(self.folder / "training" / "state.safetensors")
-        weights = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-        self.source.load_state_dict(weights)
+        remembered = _under("memory.", state)
+        if self.memory and not remembered:
+            return  # of a version that did not keep it
+        self.source.load_state_dict(_under("model.", state))
+        if self.memory:
+            self.memory.load_state(remembered)
         self.step = int(about["step"])
         for k, p in self.parameters.items():
             self.ema[k].copy_(state[f"ema.{k}"])
@@ -238,6 +260,10 @@ class _Run:
         self.accelerator.end_training()
         self.accelerator.free_memory()
         self.source.to("cpu").eval()
+
+
+def _under(prefix: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def _on_device(value: torch.Tensor, parameter: nn.Parameter, name: str) -> torch.Tensor:

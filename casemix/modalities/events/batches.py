@@ -71,20 +71,29 @@ class Batches:
         """The number of tokens."""
         return sum(int((t != IGNORED).sum()) for t in self.tokens)
 
+    def counts(self, tokens: int) -> np.ndarray:
+        """Return how often each of so many tokens occurs, int64 (tokens,)."""
+        found = [np.bincount(t[t != IGNORED], minlength=tokens) for t in self.tokens]
+        return np.sum(found, axis=0)
+
     def nll(self, model: nn.Module, batch: int, noise: torch.Generator, dropout: float) -> Any:
         """Return the summed negative log-likelihood of one batch, a scalar."""
         seen = self.features[self.rows[batch]]
         kept = torch.rand(seen.shape, generator=noise) >= dropout
         parts = (self.tokens[batch], self.hours[batch], seen * kept)
         device = next(model.parameters()).device
-        return model(*(part.to(device) for part in parts)).sum()
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=noise)))  # for dropout
+            return model(*(part.to(device) for part in parts)).sum()
 
 
 def held_out_loss(model: nn.Module, batches: Batches) -> float:
-    """Return the mean negative log-likelihood per token, in nats."""
-    noise = torch.Generator()
+    """Return the mean negative log-likelihood per token, in nats, without dropout."""
+    noise, training = torch.Generator(), model.training
+    model.eval()
     with torch.no_grad():
         total = sum(float(batches.nll(model, i, noise, 0.0)) for i in range(len(batches)))
+    model.train(training)
     return total / max(batches.count, 1)
 
 

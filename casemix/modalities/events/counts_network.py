@@ -6,57 +6,47 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from casemix.modalities.events.batches import IGNORED
-from casemix.modalities.events.network import time_features
-from casemix.modalities.events.tokens import BEGIN
+from casemix.modalities.events.event_network import EventNetwork, time_features
+from casemix.modalities.events.tokens import Tokeniser
 
 
-class CountsNetwork(nn.Module):
+class CountsNetwork(EventNetwork):
     """Next token from: the last two, counts at this time, at the time before and ever, context.
 
     Args:
-        tokens: size of the vocabulary.
+        tokeniser: tokens of the histories.
         features: width of the encoded context.
-        opening: tokens that open a time: first <= token < second.
         width: hidden units.
+        dropout: share of the hidden units that training leaves out.
     """
 
-    def __init__(self, tokens: int, features: int, opening: tuple[int, int], width: int) -> None:
-        super().__init__()
-        self.tokens, self.opening = tokens, opening
-        read = 5 * tokens + features + 2
-        self.direct = nn.Linear(read, tokens)
-        self.hidden = nn.Linear(read, width)
-        self.out = nn.Linear(width, tokens)
-        nn.init.zeros_(self.direct.weight)
-        nn.init.zeros_(self.out.weight)
+    def __init__(self, tokeniser: Tokeniser, features: int, width: int, dropout: float) -> None:
+        super().__init__(tokeniser, dropout)
+        self.tokens = len(tokeniser)
+        self.opening = (tokeniser.first_at, tokeniser.code_at)
+        self.hidden = nn.Linear(5 * self.tokens + features + 2, width)
+        self.out = nn.Linear(width, self.tokens)
+        nn.init.normal_(self.out.weight, std=0.02)
+        nn.init.zeros_(self.out.bias)
 
     def reader(self, features: torch.Tensor) -> CountsReader:
-        """Return what reads a batch of histories token by token; features (b, d)."""
+        """See `EventNetwork.reader`."""
         return CountsReader(self, features)
 
-    def logits(self, seen: torch.Tensor) -> torch.Tensor:
-        """Return the next tokens' logits, (..., v), from what was seen, (..., r)."""
-        scores: torch.Tensor = self.direct(seen) + self.out(F.gelu(self.hidden(seen)))
+    def of(self, seen: torch.Tensor) -> torch.Tensor:
+        """Return the tokens' scores, (..., v), from what was seen, (..., r)."""
+        units = F.dropout(F.gelu(self.hidden(seen)), self.dropout, self.training)
+        scores: torch.Tensor = self.out(units)
         return scores
 
     def opens(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return which tokens open a time."""
         return (tokens >= self.opening[0]) & (tokens < self.opening[1])
 
-    def forward(
-        self, tokens: torch.Tensor, hours: torch.Tensor, features: torch.Tensor
+    def scores(
+        self, read: torch.Tensor, hours: torch.Tensor, features: torch.Tensor
     ) -> torch.Tensor:
-        """Return the summed negative log-likelihood of each history's tokens, (b,).
-
-        Args:
-            tokens: (b, t), `IGNORED` after the end of a history.
-            hours: (b, t).
-            features: context, (b, d).
-        """
-        begin = torch.full_like(tokens[:, :1], BEGIN)
-        read = torch.cat([begin, tokens[:, :-1].clamp(min=0)], dim=1)
-        when = F.pad(hours[:, :-1], (1, 0))
+        """See `EventNetwork.scores`."""
         marks = F.one_hot(read, self.tokens).float()  # (b, t, v)
         ever = marks.cumsum(dim=1)
         before = ever - marks  # what stood before each token
@@ -66,14 +56,8 @@ class CountsNetwork(nn.Module):
         then = _held(torch.where(opens, before, -1.0)) - _held(earlier)
         last = F.pad(marks[:, :-1], (0, 0, 1, 0))
         context = features[:, None].expand(-1, read.shape[1], -1)
-        seen = torch.cat([marks, last, now, then, ever.log1p(), context, time_features(when)], -1)
-        each = F.cross_entropy(
-            self.logits(seen).flatten(0, 1),
-            tokens.flatten(),
-            ignore_index=IGNORED,
-            reduction="none",
-        )
-        return each.unflatten(0, tokens.shape).sum(dim=1)
+        parts = [marks, last, now, then, ever.log1p(), context, time_features(hours)]
+        return self.of(torch.cat(parts, dim=-1))
 
 
 class CountsReader:
@@ -93,7 +77,8 @@ class CountsReader:
         self._now = torch.where(opens, 0.0, self._now) + self._marks
         self._ever = self._ever + self._marks
         parts = [self._marks, last, self._now, self._then, self._ever.log1p(), self._features]
-        return self._network.logits(torch.cat([*parts, time_features(hours)], dim=-1))
+        scores = self._network.of(torch.cat([*parts, time_features(hours)], dim=-1))
+        return self._network.order.chained(scores)
 
 
 def _held(values: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,7 @@ class Grammar:
         once = {code: f for code, f in rules.opens.items() if f in rules.exclusive}
         self._openers = np.flatnonzero(self._family(once) >= 0)
         self._closers = np.flatnonzero(self._closes >= 0)
-        self._after, self._value = _after(tokeniser), _values(tokeniser)
+        self._after, self._value = after_codes(tokeniser), values_of_codes(tokeniser)
         #: Tokens that open a new time or end the history, bool (tokens,).
         self.opening = np.arange(len(tokeniser)) < tokeniser.code_at
         self._valued = np.asarray(self._value.any(axis=1))
@@ -96,7 +96,11 @@ class Grammar:
         return state
 
 
-def _after(t: Tokeniser) -> np.ndarray:
+def after_codes(t: Tokeniser) -> np.ndarray:
+    """Return which tokens may follow a code whose value is told, bool (codes + 3, tokens).
+
+    The last three rows: what may follow a gap, the beginning and the end.
+    """
     n = len(t.codes.names)
     number = np.arange(n)
     mask = np.zeros((n + 3, len(t)), dtype=bool)
@@ -114,7 +118,8 @@ def _after(t: Tokeniser) -> np.ndarray:
     return mask
 
 
-def _values(t: Tokeniser) -> np.ndarray:
+def values_of_codes(t: Tokeniser) -> np.ndarray:
+    """Return which tokens are values of each code, bool (codes, tokens)."""
     mask = np.zeros((len(t.codes.names), len(t)), dtype=bool)
     for code, bins in t.values.items():
         mask[code, t.value_at : t.value_at + len(bins)] = True

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, StaticCache
 
-from casemix.modalities.events.batches import IGNORED
-from casemix.modalities.events.tokens import BEGIN, END
-
-_YEAR = 8766.0  # hours
+from casemix.modalities.events.event_network import EventNetwork, time_features
+from casemix.modalities.events.tokens import BEGIN, END, Tokeniser
 
 
 @dataclass(frozen=True)
@@ -52,25 +49,24 @@ class CachedReader:
             use_cache=True,
         )
         self._position += 1
-        logits: torch.Tensor = out.logits[:, -1]
-        return logits
+        return self._writer.order.chained(out.logits[:, -1].float())
 
 
-class EventWriter(nn.Module):
+class EventWriter(EventNetwork):
     """A causal language model whose every position also sees the context and the time.
 
     Args:
         size: see `Size`.
-        tokens: size of the vocabulary.
+        tokeniser: tokens of the histories.
         features: width of the encoded context.
         longest: most tokens of a history.
     """
 
-    def __init__(self, size: Size, tokens: int, features: int, longest: int) -> None:
-        super().__init__()
+    def __init__(self, size: Size, tokeniser: Tokeniser, features: int, longest: int) -> None:
+        super().__init__(tokeniser)
         self.lm: Any = LlamaForCausalLM(
             LlamaConfig(
-                vocab_size=tokens,
+                vocab_size=len(tokeniser),
                 hidden_size=size.width,
                 intermediate_size=3 * size.width,
                 num_hidden_layers=size.layers,
@@ -88,7 +84,7 @@ class EventWriter(nn.Module):
         self.lm.model.layers.apply(_scaled)
 
     def reader(self, features: torch.Tensor) -> CachedReader:
-        """Return what reads a batch of histories token by token; features (b, d)."""
+        """See `EventNetwork.reader`."""
         return CachedReader(self, features)
 
     def embed(
@@ -99,24 +95,13 @@ class EventWriter(nn.Module):
         whole: torch.Tensor = seen + self.context(features)[:, None]
         return whole
 
-    def forward(
-        self, tokens: torch.Tensor, hours: torch.Tensor, features: torch.Tensor
+    def scores(
+        self, read: torch.Tensor, hours: torch.Tensor, features: torch.Tensor
     ) -> torch.Tensor:
-        """Return the summed negative log-likelihood of each history's tokens, (b,).
-
-        Args:
-            tokens: (b, t), `IGNORED` after the end of a history.
-            hours: (b, t).
-            features: context, (b, d).
-        """
-        begin = torch.full_like(tokens[:, :1], BEGIN)
-        read = torch.cat([begin, tokens[:, :-1].clamp(min=0)], dim=1)
-        when = F.pad(hours[:, :-1], (1, 0))
-        logits = self.lm(inputs_embeds=self.embed(read, when, features), use_cache=False).logits
-        each = F.cross_entropy(
-            logits.flatten(0, 1).float(), tokens.flatten(), ignore_index=IGNORED, reduction="none"
-        )
-        return each.unflatten(0, tokens.shape).sum(dim=1)
+        """See `EventNetwork.scores`."""
+        seen = self.embed(read, hours, features)
+        scores: torch.Tensor = self.lm(inputs_embeds=seen, use_cache=False).logits
+        return scores
 
 
 def _scaled(layer: nn.Module) -> None:
@@ -126,10 +111,3 @@ def _scaled(layer: nn.Module) -> None:
     """
     if isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, std=0.6 * layer.in_features**-0.5)
-
-
-def time_features(hours: torch.Tensor) -> torch.Tensor:
-    """Return years and the log of hours, both of size one, (..., 2)."""
-    years = hours / _YEAR
-    logs = torch.sign(hours) * torch.log1p(hours.abs())
-    return torch.stack([years.clamp(-20, 20) / 5, logs / 8], dim=-1)

@@ -55,6 +55,40 @@ def test_a_killed_run_goes_on_exactly(tmp_path):
         assert np.array_equal(a, b)
 
 
+class LowestLoss:
+    """A loss that remembers the lowest value that it has seen."""
+
+    def __init__(self, killed_at: int | None = None) -> None:
+        self.calls, self.lowest, self.killed_at = 0, torch.tensor(torch.inf), killed_at
+
+    def __call__(self, model, rows, noise):
+        if self.calls == self.killed_at:
+            raise KeyboardInterrupt
+        self.calls += 1
+        value = loss(model, rows, noise)
+        self.lowest = torch.minimum(self.lowest, value.detach())
+        return value
+
+    def state(self):
+        return {"calls": torch.tensor(self.calls), "lowest": self.lowest}
+
+    def load_state(self, state):
+        self.calls, self.lowest = int(state["calls"]), state["lowest"]
+
+
+def test_a_resumed_run_remembers_what_its_loss_kept(tmp_path):
+    # a learning rate so high that the lowest loss is an early one
+    config = TrainConfig(steps=30, learning_rate=3.0, warmup=0, checkpoint_seconds=0.0)
+    whole, killed, resumed = LowestLoss(), LowestLoss(killed_at=20), LowestLoss()
+    train(network(), whole, 64, config, seed=1, memory=whole)
+    folder = Progress(checkpoints=tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train(network(), killed, 64, config, seed=1, progress=folder, memory=killed)
+    assert whole.lowest == killed.lowest  # the rest alone would not find it
+    train(network(), resumed, 64, config, seed=1, progress=folder, memory=resumed)
+    assert (resumed.calls, resumed.lowest) == (30, whole.lowest)
+
+
 def test_only_parameters_that_require_a_gradient_change():
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
     model[0].requires_grad_(False)

@@ -15,7 +15,8 @@ from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig
 from casemix.modalities.events.counts_network import CountsNetwork
 from casemix.modalities.events.form import fitted
-from casemix.modalities.events.stream_model import StreamModel, StreamSettings, stream_settings
+from casemix.modalities.events.stream_model import StreamModel
+from casemix.modalities.events.stream_settings import StreamSettings, stream_settings
 from casemix.modalities.events.tokens import Tokeniser
 
 _NAME = "events/feedforward"
@@ -27,15 +28,20 @@ class Config:
 
     Args:
         width: hidden units.
+        dropout: share of them that training leaves out; less where the histories are too many
+            for ``stream.epochs`` passes.
         stream: how histories are told, learnt and drawn.
     """
 
-    width: int = 96
+    width: int = 192
+    dropout: float = 0.5
     stream: StreamSettings = field(
         default_factory=lambda: StreamSettings(
             train=TrainConfig(
-                steps=3000, batch_size=1, learning_rate=4e-3, weight_decay=0.01, ema_decay=0.998
-            )
+                steps=3000, batch_size=1, learning_rate=6e-3, weight_decay=0.01, ema_decay=0.998
+            ),
+            epochs=40,
+            fewest=20,
         )
     )
 
@@ -103,17 +109,16 @@ class Feedforward(Generator):
         """See `Generator.load`."""
         saved = artifact.reading(folder, _NAME)
         content = saved.json("config")
-        made = cls(Config(content["width"], stream_settings(content["stream"])))
+        made = cls(Config(**{**content, "stream": stream_settings(content["stream"])}))
         made.model = StreamModel.read(saved, made._build, made.config.stream)
         return made
 
     def _build(self, tokens: Tokeniser, features: int) -> CountsNetwork:
-        opening = (tokens.first_at, tokens.code_at)
-        return CountsNetwork(len(tokens), features, opening, self.config.width)
+        return CountsNetwork(tokens, features, self.config.width, self.config.dropout)
 
     @classmethod
     def tiny(cls) -> Self:
         """See `Generator.tiny`."""
         train = TrainConfig(steps=80, batch_size=1, learning_rate=1e-2, warmup=5, ema_decay=0.9)
-        stream = StreamSettings(longest=48, budget=512, batch=16, train=train)
-        return cls(Config(width=16, stream=stream))
+        stream = StreamSettings(longest=48, budget=512, fewest=20, batch=16, train=train)
+        return cls(Config(width=32, dropout=0.1, stream=stream))

@@ -15,7 +15,8 @@ from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig
 from casemix.modalities.events.form import fitted
 from casemix.modalities.events.network import EventWriter, Size
-from casemix.modalities.events.stream_model import StreamModel, StreamSettings, stream_settings
+from casemix.modalities.events.stream_model import StreamModel
+from casemix.modalities.events.stream_settings import StreamSettings, stream_settings
 from casemix.modalities.events.tokens import Tokeniser
 
 _NAME = "events/transformer"
@@ -62,7 +63,7 @@ class Transformer(Generator):
         return self
 
     def _build(self, tokens: Tokeniser, features: int) -> EventWriter:
-        return EventWriter(self.config.size, len(tokens), features, self.config.stream.longest)
+        return EventWriter(self.config.size, tokens, features, self.config.stream.longest)
 
     def generate(
         self, given: Conditions, *, seed: int, progress: Progress | None = None
