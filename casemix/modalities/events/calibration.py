@@ -1,8 +1,9 @@
 """After the fit: codes and times come as often as in the training histories.
 
-A network that is trained with hidden units and context left out, and used with all of them, thinks
-rare codes rarer than they are, since its scores no longer vary. Where histories are many, each
-token's chance, read along them, is brought to its share there.
+A network that is trained with hidden units and context left out, and used with all of them, gave
+codes less and ends of times and of histories more than their share. Where histories are many, each
+token's chance, read along them, is brought to its share there, and then the end's chance to where
+drawn histories have as many times as those.
 
 A network of few subjects errs towards short histories and torn panels. What it draws is compared
 with what it learnt from, and the chances of codes and of the end are shifted by the difference: one
@@ -12,10 +13,12 @@ number per code, so that nothing of a single subject is learnt.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
 import torch
+from scipy.optimize import root_scalar
 
 from casemix.core import seeding
 from casemix.core.progress import Progress
@@ -29,6 +32,7 @@ from casemix.modalities.events.tokens import END, Tokeniser
 
 _MOST = 1.0  # change of a log odds in one round
 _MANY = 1000  # histories from which on they are read and none are drawn
+_MOST_OF_END, _NEAR = 2.0, 0.02  # change of the end's log odds, and how exactly it is found
 _READINGS, _MOST_READ = 6, 80  # rounds along training histories, and batches of each
 
 
@@ -78,6 +82,7 @@ def calibrate(
     if settings.calibrations and len(histories.owners) >= _MANY:
         everyone = np.ones(len(histories.owners), dtype=bool)
         fit_usual(network, histories.batches(everyone, settings, seed), tokeniser)
+        fit_length(network, tokeniser, histories, settings, seed=seed)
         return
     wanted = _told(histories, tokeniser)
     codes = slice(tokeniser.code_at, tokeniser.value_at)
@@ -108,6 +113,37 @@ def fit_usual(network: EventNetwork, batches: Batches, tokeniser: Tokeniser) -> 
             expected = torch.stack([_expected(network, batches, i) for i in some]).sum(dim=0)
         shift = torch.log((come + 0.5) / (expected + 0.5)).clamp(-_MOST, _MOST)
         network.order.usual[: tokeniser.value_at] += shift[: tokeniser.value_at]
+
+
+def fit_length(
+    network: EventNetwork,
+    tokeniser: Tokeniser,
+    histories: Histories,
+    settings: StreamSettings,
+    *,
+    seed: int,
+) -> None:
+    """Shift how usual the end is, in place, until drawn histories have as many times as real ones.
+
+    Brent's method; each trial draws with the same random numbers.
+    """
+    told, usual = _told(histories, tokeniser), float(network.order.usual[END])
+
+    @cache
+    def longer(shift: float) -> float:
+        network.order.usual[END] = usual + shift
+        drawn = _drawn(network, tokeniser, histories, settings, seed)
+        return float(np.log(max(drawn.times, 1) / drawn.n) - np.log(told.times / told.n))
+
+    if longer(-_MOST_OF_END) < 0:
+        shift = -_MOST_OF_END
+    elif longer(_MOST_OF_END) > 0:
+        shift = _MOST_OF_END
+    else:
+        shift = root_scalar(
+            longer, bracket=(-_MOST_OF_END, _MOST_OF_END), method="brentq", xtol=_NEAR
+        ).root
+    network.order.usual[END] = usual + shift
 
 
 def _expected(network: EventNetwork, batches: Batches, i: int) -> torch.Tensor:

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from casemix.modalities.events.batches import IGNORED, Batches
-from casemix.modalities.events.calibration import Amounts, fit_usual
+from casemix.modalities.events.calibration import Amounts, _drawn, fit_length, fit_usual
+from casemix.modalities.events.fitting import Histories
 from casemix.modalities.events.generators.feedforward import Feedforward
+from casemix.modalities.events.tokens import END
 from casemix.modalities.events.toy import toy
 
 
@@ -58,6 +60,30 @@ def test_along_the_histories_each_token_is_expected_as_often_as_it_comes():
     fit_usual(network, batches, tokeniser)
     assert before > 0.1
     assert apart() < 0.25 * before
+
+
+@pytest.mark.parametrize("shift", [-0.9, 0.4])
+def test_histories_whose_end_comes_too_early_or_late_get_their_length_back(shift):
+    data, given = toy(60, seed=3)
+    own = Feedforward.tiny().config
+    stream = replace(own.stream, batch=128, calibrations=0)
+    fitted = Feedforward(replace(own, stream=stream)).fit(data, given, seed=0).model
+    assert fitted is not None
+    told = fitted.tokeniser.encode(data.payload)
+    features = np.zeros((60, 2 * fitted.encoder.width), dtype=np.float32)
+    histories = Histories(told, features, np.arange(60))
+    wanted = len(data.payload.frame[["item", "hours"]].drop_duplicates()) / 60
+    network, tokeniser = fitted.network, fitted.tokeniser
+
+    def apart() -> float:
+        drawn = _drawn(network, tokeniser, histories, stream, 5)
+        return abs(np.log(drawn.times / drawn.n / wanted))
+
+    network.order.usual[END] += shift
+    before = apart()
+    fit_length(network, tokeniser, histories, stream, seed=0)
+    after = apart()
+    assert after < 0.05 < 0.1 < before
 
 
 def test_amounts_count_histories_and_not_events():
