@@ -90,9 +90,9 @@ class Nade(Generator):
     before it and any others (orderless NADE), so that any cells can be fixed without rejection.
     How often two levels of many-level columns meet is counted and added to its log-odds.
     Several networks, each of which leaves out other subjects, draw the columns in two orders, so
-    that the errors of one are not those of the next. Boosted trees then learn what still tells
-    real rows from a network's draws, as far as the subjects that it left out bear it out, and
-    each row is chosen among several candidates in proportion to that density ratio
+    that the errors of one are not those of the next. Where rows are many, boosted trees learn
+    what tells real ones from a network's draws, as far as the subjects that it left out bear it
+    out, and each row is chosen among several candidates in proportion to that density ratio
     (sampling-importance resampling). Levels and numbers of few subjects are neither learnt nor
     shown (`RareValues`).
 
