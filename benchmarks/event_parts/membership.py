@@ -48,7 +48,6 @@ def _more_shared(rows: CodeRows, made: CodeRows, real: CodeRows) -> np.ndarray:
     """Return how much more each history shares with made than with real ones, (n,)."""
     runs = [1 - np.nan_to_num(novel_share(rows, arm, _RUN), nan=1.0) for arm in (made, real)]
     longest = [np.log1p(longest_shared(rows, arm)) for arm in (made, real)]
-
     return runs[0] - runs[1] + longest[0] - longest[1]
 
 

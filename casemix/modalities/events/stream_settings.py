@@ -23,7 +23,8 @@ class StreamSettings:
             fewer, none are held out and all passes are made.
         hidden: share of the context's cells that training hides, so that any may be unspecified.
         calibrations: rounds after the fit in which codes and the end become as usual in drawn
-            histories as in training ones; see `casemix.modalities.events.calibration`.
+            histories as in training ones, if these are few; 0 = none, however many there are; see
+            `casemix.modalities.events.calibration`.
         temperature: divides the logits; 1 = as learnt.
         batch: histories drawn at a time; part of what makes a sample bit-identical.
         train: the training loop; a row of its batches is one batch of ``budget`` tokens.
