@@ -110,6 +110,8 @@ class Conditions:
         Raises:
             ConditionError: a field that the generator was not fitted with.
         """
+        if self.schema == schema:
+            return self
         for name in self.schema.names:
             if name not in schema:
                 raise ConditionError(

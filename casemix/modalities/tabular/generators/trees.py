@@ -133,7 +133,7 @@ class Trees(Generator):
                 fixed[:, j] = to_cells(field, known.rows[field.name])
         cells = draw(self.model, fixed, asked.sample_ids, seed)
         columns = {f.name: from_cells(f, cells[:, j]) for j, f in enumerate(fields)}
-        frame = self.codes.collapse(pd.DataFrame(columns), joined(fitted))
+        frame = self.codes.collapse(pd.DataFrame(columns), joined(fitted))[list(fitted.table.names)]
         return records(self.rare.show(frame, asked), asked, fitted)
 
     def save(self, folder: Path) -> None:

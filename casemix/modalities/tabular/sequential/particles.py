@@ -115,6 +115,10 @@ class _Draw:
 
     def _column(self, j: int, link: Link, last: np.ndarray) -> None:
         known = ~np.isnan(self.fixed[:, j])
+        rows = np.flatnonzero(known & (last >= j))
+        if known.all() and not len(rows):  # nothing to draw, nothing to weigh
+            self._read(j, link, np.repeat(self.fixed[:, j], self.k))
+            return
         u = self.noise[j][:, : self.k].reshape(-1, _PER_CELL)  # (n k, 3)
         linear = link.linear.predict(self.features[:, : link.first])
         self.features[:, link.score_at : link.score_at + link.linear.size] = linear
@@ -123,12 +127,15 @@ class _Draw:
         drawn = link.column.decode(states, scores + linear[:, 0] if link.additive else scores)
         asked = np.repeat(self.fixed[:, j], self.k)
         self.cells[:, j] = np.where(np.repeat(known, self.k), asked, drawn)
-        rows = np.flatnonzero(known & (last >= j))
         if self.k > 1 and len(rows):
             self._resample(j, link, rows, final=last[rows] == j)
-        self.features[:, link.first : link.first + link.coding.width] = link.coding.features(
-            link.column, self.cells[:, j]
-        )
+        self._read(j, link, self.cells[:, j])
+
+    def _read(self, j: int, link: Link, cells: np.ndarray) -> None:
+        """Take cells as those of column ``j``, for the columns after it to read."""
+        self.cells[:, j] = cells
+        features = link.coding.features(link.column, cells)
+        self.features[:, link.first : link.first + link.coding.width] = features
 
     def _resample(self, j: int, link: Link, rows: np.ndarray, final: np.ndarray) -> None:
         """Keep candidates in proportion to the likelihood of these rows' fixed cell.
