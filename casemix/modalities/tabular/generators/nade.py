@@ -73,7 +73,7 @@ class Config:
     whole: float = 0.5
     networks: int = 4
     epochs: int = 12
-    candidates: int = 8
+    candidates: int = 12
     batch: int = 1024
     critic: CriticConfig = field(default_factory=CriticConfig)
     train: TrainConfig = field(

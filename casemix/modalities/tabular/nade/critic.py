@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-_SCALES = (0.5, 1.0, 1.5, 2.0, 2.5)  # that the judges choose from
+_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)  # that the judges choose from
 _LEAF = 100  # least rows per leaf: no leaf is about one person
 _SHRINKAGE = 50.0  # pseudo-rows with which each leaf's value is drawn to 0
 

@@ -115,9 +115,9 @@ class Column:
         """The number of states."""
         return ATOM + (len(self.atoms) if self.numeric else len(self.field.levels))
 
-    def without_atoms(self) -> Column:
-        """Return the column with every number as a continuous one."""
-        return replace(self, atoms=np.empty(0), rest=self.overall)
+    def on_one_scale(self) -> Column:
+        """Return the column with the scores of all numbers, atoms included."""
+        return replace(self, rest=self.overall)
 
     def encode(self, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return states int32 (n,), and the scores of continuous cells (0 elsewhere), (n,)."""

@@ -10,7 +10,7 @@ import numpy as np
 from casemix.core import seeding
 from casemix.core.fields import Field
 from casemix.core.progress import Progress
-from casemix.modalities.tabular.sequential.column import CONTINUOUS, Column
+from casemix.modalities.tabular.sequential.column import ATOM, CONTINUOUS, MISSING, Column
 from casemix.modalities.tabular.sequential.features import Coding, fit_codings
 from casemix.modalities.tabular.sequential.forest import Content, Forest, TreeConfig, grow
 from casemix.modalities.tabular.sequential.ridge import Gram, LinearFit, LinearScores
@@ -123,11 +123,13 @@ class _Design:
             _additive(self.columns[j], fit),
         )
         if additive:
-            column = column.without_atoms()
+            column = column.on_one_scale()
         states, scores = column.encode(self.cells[:, j])
         if additive:
+            residual = np.where(states == MISSING, 0.0, targets[:, 0] - fit.held_out[:, 0])
+            parts = residual[:, None], states[:, None] >= ATOM, targets[:, 1:]
+            targets = np.concatenate(parts, axis=1)
             scores = np.where(states == CONTINUOUS, scores - fit.held_out[:, 0], 0.0)
-            targets = np.concatenate([scores[:, None], targets[:, 1:]], axis=1)
         content = Content(states, scores, column.states)
         forest = grow(np.concatenate(features, axis=1), positions, targets, content, config, rng)
         return Link(column, self.codings[j], first, fit.scores, score_at, additive, forest)

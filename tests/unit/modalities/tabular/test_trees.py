@@ -102,6 +102,22 @@ def test_smooth_dependence_on_many_conditions_is_kept_with_few_rows():
     assert np.corrcoef(made, signal)[0, 1] > 0.8
 
 
+def test_a_number_that_many_share_keeps_its_share_beside_a_smooth_dependence():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1500)
+    y = np.round(2 * x + 0.3 * rng.normal(size=1500), 2)
+    y[rng.random(1500) < 0.2] = 1.0
+    frame, schema = (
+        pd.DataFrame({"x": x, "y": y}),
+        Schema(tuple(Field(name, Kind.NUMERIC) for name in "xy")),
+    )
+    data, given = samples(frame, schema)
+    model = Trees().fit(data, given, seed=0)
+    found = model.generate(nothing(1500), seed=1).payload.frame
+    assert share(found["y"] == 1.0) == pytest.approx(share(frame["y"] == 1.0), abs=0.04)
+    assert spearman(found, "x", "y") == pytest.approx(spearman(frame, "x", "y"), abs=0.06)
+
+
 def test_columns_with_nothing_to_learn_are_learnt():
     frame = pd.DataFrame({"empty": np.full(30, np.nan), "same": np.full(30, 4.2), "x": range(30)})
     schema = Schema(tuple(Field(n, Kind.NUMERIC) for n in frame))
