@@ -68,6 +68,7 @@ def judge(train: Events, real: Events, made: Events, rules: Rules) -> dict[str, 
         "novel_runs": float(np.nanmean(novel_share(rows[1], rows[2], RUN))),
         "novel_runs_real": float(np.nanmean(novel_share(rows[0], rows[2], RUN))),
         "events": len(second) / len(made),
+        "events_real": len(first) / len(real),
     }
 
 
@@ -128,8 +129,10 @@ def settings(plugin, args):
 
 
 def phantom(args) -> pd.DataFrame:
-    """Fit on n phantom histories, judge against others."""
-    train, real = phantom_events(args.n, seed=0), phantom_events(args.judge, seed=1)
+    """Fit on n phantom histories, judge against others; each seed has its own phantoms."""
+    train, real = (
+        phantom_events(n, seed=2 * args.seed + k) for k, n in enumerate((args.n, args.judge))
+    )
     return run(
         train["events"],
         train.conditions("events"),
