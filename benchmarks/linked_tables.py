@@ -4,7 +4,7 @@ Usage: python benchmarks/linked_tables.py KEYS FOLDER [METHOD ...] [--tables A,B
 KEYS are those of the folder: a YAML or a shipped name (mimic3_demo_tables, eicu_demo_subset,
 synthea_sample). One subject in two is fitted on, the others judge; means of point values over the
 splits, whose numbers are the seeds. `real` is the fitted half itself, `real-guarded` the same with
-the levels that fewer than five subjects have replaced: closer no method comes that keeps to that.
+the levels and numbers that fewer than five subjects have replaced: what the guard alone costs.
 The written folder is checked for keys that come twice and rows without a parent. HMA takes few
 tables: name them with --tables.
 """

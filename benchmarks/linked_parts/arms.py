@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
+from linked_parts.guarded import guarded
 
 from casemix.core import registry
 from casemix.core.cohort import Cohort
 from casemix.core.conditions import Conditions
-from casemix.core.fields import LEVELLED
 from casemix.core.samples import Samples
-from casemix.modalities.relational.data import LinkedTables
-from casemix.modalities.tabular.rare_values import RareValues
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,14 @@ def made(method: str, train: Cohort, seed: int) -> Made:
 
     Args:
         method: registry name, ``real`` for the training half itself, or ``real-guarded`` for it
-            with the levels that fewer than five subjects have replaced.
+            with the cells that fewer than five subjects have replaced.
         train: the subjects to fit on.
         seed: seed of the fit; ``seed + 1`` draws.
     """
     if method == "real":
         return Made(train["relational"], train.subjects)
     if method == "real-guarded":
-        return Made(guarded(train["relational"]), train.subjects)
+        return Made(guarded(train["relational"], seed), train.subjects)
     given = train.conditions("relational")
     started = time.process_time()
     fitted = registry.load("generators", method)().fit(train["relational"], given, seed=seed)
@@ -48,18 +46,3 @@ def made(method: str, train: Cohort, seed: int) -> Made:
     samples = fitted.generate(Conditions(rows, given.schema), seed=seed + 1)
     cost = between - started, time.process_time() - between
     return Made(samples, rows[list(given.schema.names)], *cost)
-
-
-def guarded(real: Samples) -> Samples:
-    """Return real tables as close as a method can come that shows no level of four subjects."""
-    tables: LinkedTables = real.payload
-    frames = {}
-    for form in tables.forms:
-        frame = tables.frames[form.name]
-        levelled = form.own.pick([f.name for f in form.own if f.kind in LEVELLED])
-        cells = frame[list(levelled.names)].set_axis(frame.index.astype(str), axis=0)
-        if len(cells.columns):
-            rare = RareValues.fit(cells, levelled, frame["item"].to_numpy())
-            cells = rare.hide(cells)
-        frames[form.name] = frame.assign(**{name: cells[name].to_numpy() for name in cells})
-    return replace(real, payload=LinkedTables(tables.forms, frames, tables.count))

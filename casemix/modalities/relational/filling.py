@@ -52,9 +52,8 @@ class Filling:
         """Return rows with the columns of `schema` and no missing cell."""
         columns: dict[str, Any] = {}
         for f in self.fields:
-            cells = frame[f.name]
-            filler = self.medians.get(f.name, _NONE)
-            columns[f.name] = cells.where(cells.notna(), filler).to_numpy()
+            cells = frame[f.name].to_numpy()
+            columns[f.name] = np.where(pd.isna(cells), self.medians.get(f.name, _NONE), cells)
         for name in self.incomplete:
             known = frame[name].notna().to_numpy()
             columns[_known(name)] = np.where(known, "yes", "no").astype(object)

@@ -16,6 +16,7 @@ from casemix.core.generator import Generator
 from casemix.core.samples import Samples
 from casemix.core.seeding import child
 from casemix.modalities.relational import determined
+from casemix.modalities.relational.common_levels import common_levels
 from casemix.modalities.relational.determined import Determined
 from casemix.modalities.relational.filling import Filling
 from casemix.modalities.relational.shared_numbers import StatedNumbers
@@ -63,10 +64,11 @@ class GivenPart:
         numbers = StatedNumbers.fit(frame, schema, owners)
         settled = determined.find(frame, schema, *given, owners)
         ids = pd.Index([f"row-{i}" for i in range(len(frame))], dtype=object)
+        shown = common_levels(frame, schema, owners, seed=child(seed, "levels"))
         complete = filling.apply(given[0]).set_axis(ids, axis=0)
         subject_ids = [f"subject-{o}" for o in owners]
         asked = Conditions.of(complete, filling.schema, subject_ids=subject_ids)
-        payload = registry.payload_type("tabular")(numbers.encode(frame), numbers.schema)
+        payload = registry.payload_type("tabular")(numbers.encode(shown), numbers.schema)
         data = Samples("tabular", asked.rows[["subject_id", "time"]], payload)
         generator = copy.deepcopy(tabular).fit(data, asked, seed=seed)
         return cls(filling, numbers, settled, generator)

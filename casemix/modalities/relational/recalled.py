@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from casemix.core.fields import Schema
 from casemix.modalities.relational.steps import Parents
 
 
@@ -37,15 +36,22 @@ def of_training(
 
 
 def of_drawn(
-    drawn: dict[int, pd.DataFrame], parents: Parents, position: int, schema: Schema
+    of_first: pd.DataFrame, parents: Parents, active: np.ndarray, behind: np.ndarray
 ) -> pd.DataFrame:
-    """Return the same for parents that are being drawn.
+    """Return the same for parents that are being drawn, one row behind their first parent.
 
     Args:
-        drawn: position -> the steps of the first parents, by the position of their sample.
-        parents: the parents whose row comes next.
-        position: how many siblings come before it.
-        schema: the columns of a step.
+        of_first: what the first parents had in the turn before, from `firsts`.
+        parents: all parents.
+        active: positions of those whose row comes next.
+        behind: 0 for first parents, 1 for the others, (p,).
     """
-    steps = drawn.get(position, schema.empty(pd.RangeIndex(0)))
-    return steps.reindex(parents.item)
+    return of_first.reindex(np.where(behind[active] > 0, parents.item[active], -1))
+
+
+def firsts(
+    steps: pd.DataFrame, parents: Parents, active: np.ndarray, behind: np.ndarray
+) -> pd.DataFrame:
+    """Return the last steps of the active first parents, by the position of their sample."""
+    these = active[behind[active] == 0]
+    return steps.iloc[these].set_axis(parents.item[these], axis=0)

@@ -118,7 +118,7 @@ class Steps:
         steps: pd.DataFrame,
         reference: np.ndarray,
         parents: Parents,
-        first: bool,
+        first: np.ndarray,
         u: np.ndarray,
     ) -> pd.DataFrame:
         """Return the rows of steps, one step of each parent.
@@ -127,8 +127,8 @@ class Steps:
             steps: drawn steps, (n, columns).
             reference: the time that the first time counts from, (n,).
             parents: n parents.
-            first: whether these are first children, which may begin before their parent unless
-                they must lie within it.
+            first: which are first children, bool (n,): these may begin before their parent
+                unless they must lie within it.
             u: uniform numbers, (n,): where in what is left of the parent a row begins that would
                 begin after its end.
         """
@@ -152,16 +152,15 @@ class Steps:
         steps: pd.DataFrame,
         reference: np.ndarray,
         parents: Parents,
-        first: bool,
+        first: np.ndarray,
         u: np.ndarray,
     ) -> np.ndarray:
         assert self.form.start is not None
         clock = self.clocks[self.form.start]
         gap = steps[f"time.{self.form.start}"].to_numpy()
-        free = first and not self.form.within
-        gap = gap if free else np.maximum(gap, 0)
         if not self.form.within:
-            return clock.after(reference, gap)
+            return clock.after(reference, np.where(first, gap, np.maximum(gap, 0)))
+        gap = np.maximum(gap, 0)
         left = np.maximum(clock.between(reference, parents.end), 0)  # NaN: no end is known
         anew = np.floor(u * (left + 1))
         return clock.after(reference, np.where(gap > left, anew, gap))

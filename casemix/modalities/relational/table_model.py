@@ -9,11 +9,11 @@ import pandas as pd
 
 from casemix.core import seeding
 from casemix.core.artifact import Draft, Saved
-from casemix.core.fields import Field, Kind, Schema
 from casemix.core.generator import Generator
 from casemix.core.seeding import child
 from casemix.errors import FitError
 from casemix.modalities.relational import recalled
+from casemix.modalities.relational.child_numbers import draw_numbers, fit_numbers
 from casemix.modalities.relational.clock import Clock
 from casemix.modalities.relational.given_part import GivenPart
 from casemix.modalities.relational.progeny import Progeny
@@ -23,8 +23,6 @@ from casemix.modalities.relational.table_form import KEYS, TableForm
 
 _FEWEST = 8  # rows of a table
 _TRIES = 10  # draws of a row whose level its siblings must not have
-_COUNT = Schema((Field("children", Kind.NUMERIC, range=(0, 1e6)),))
-_EARLIER = Schema((Field("earlier.count", Kind.NUMERIC),))
 
 
 @dataclass
@@ -85,13 +83,7 @@ class TableModel:
             )
         counts = np.bincount(parent, minlength=len(parents))
         model = cls(Steps.fit(form, frame), int(counts.max()), never_repeated(form, frame, parent))
-        if len(np.unique(counts)) > 1:
-            asked = parents.joined(_earlier(parents, counts), _EARLIER)
-            children = pd.DataFrame({"children": counts.astype(np.float64)})
-            given = asked.known, asked.schema
-            model.count = GivenPart.fit(
-                tabular, children, _COUNT, given, parents.item, seed=child(seed, "count")
-            )
+        model.count = fit_numbers(tabular, counts, parents, seed=child(seed, "count"))
         if len(form.schema):
             model._fit_rows(tabular, frame, parents, parent, counts, rows, child(seed, "row"))
         return model
@@ -130,26 +122,25 @@ class TableModel:
         """Return the drawn rows and the position of each one's parent.
 
         Rows are in the order of samples, parents and times, with the columns of `KEYS` and those of
-        the table.
+        the table. A sample's later parents are drawn one row behind its first one, whose row at
+        their position they recall.
         """
         counts = self._counts(parents, child(seed, "count"))
-        drawn = [self._nothing()]
-        owners = [np.empty(0, dtype=int)]
+        behind = (recalled.first_parents(parents) != np.arange(len(parents))).astype(int)
+        drawn, owners = [self._nothing()], [np.empty(0, dtype=int)]
         state = Progeny.first(parents, self.steps)
-        first = recalled.first_parents(parents) == np.arange(len(parents))
-        of_first: dict[int, pd.DataFrame] = {}
-        for these in (first, ~first):
-            for position in range(int(counts[these].max(initial=0))):
-                active = np.flatnonzero(these & (counts > position) & ~state.stopped)
-                before = recalled.of_drawn(
-                    of_first, parents.take(active), position, self.steps.schema
-                )
-                rows = self._step(parents, counts, active, position, before, state, seed)
-                if these is first:
-                    steps = state.before.iloc[active]
-                    of_first[position] = steps.set_axis(parents.item[active], axis=0)
-                drawn.append(rows[~state.stopped[active]])
-                owners.append(active[~state.stopped[active]])
+        of_first = self.steps.schema.empty(pd.RangeIndex(0))
+        for turn in range(int((counts + behind).max(initial=0))):
+            position = turn - behind
+            active = np.flatnonzero((position >= 0) & (position < counts) & ~state.stopped)
+            if not len(active):
+                continue
+            before = recalled.of_drawn(of_first, parents, active, behind)
+            rows = self._step(parents, counts, active, position[active], before, state, seed)
+            there = ~state.stopped[active]
+            drawn.append(rows[there])
+            owners.append(active[there])
+            of_first = recalled.firsts(state.before, parents, active[there], behind)
         owner = np.concatenate(owners)
         order = np.argsort(owner, kind="stable")
         frame = pd.concat([d for d in drawn if len(d)] or drawn, ignore_index=True).iloc[order]
@@ -163,26 +154,16 @@ class TableModel:
         return self.steps.form.schema.empty(pd.RangeIndex(0))
 
     def _counts(self, parents: Parents, seed: int) -> np.ndarray:
-        """Return the number of children of each parent; a sample's parents one after another."""
         if self.count is None:
             return np.full(len(parents), self.most)
-        counts = np.zeros(len(parents), dtype=int)
-        rank = pd.Series(parents.item).groupby(parents.item).cumcount().to_numpy()
-        for k in range(int(rank.max(initial=-1)) + 1):
-            now = np.flatnonzero(rank == k)
-            earlier = counts[now - 1] if k else np.full(len(now), -1)
-            values = pd.DataFrame({"earlier.count": earlier.astype(np.float64)})
-            asked = parents.take(now).joined(values, _EARLIER)
-            found = self.count.draw(asked.known, asked.ids, seed=seed)["children"]
-            counts[now] = np.maximum(np.round(found.to_numpy()), 0).astype(int)
-        return counts
+        return draw_numbers(self.count, parents, seed=seed)
 
     def _step(
         self,
         parents: Parents,
         counts: np.ndarray,
         active: np.ndarray,
-        position: int,
+        position: np.ndarray,
         remembered: pd.DataFrame,
         state: Progeny,
         seed: int,
@@ -197,11 +178,11 @@ class TableModel:
             state.before.iloc[active],
             remembered,
             reference,
-            np.full(len(active), position),
+            position,
             counts[active],
             here,
         )
-        ids = np.array([f"{p}#{position}" for p in here.ids], dtype=object)
+        ids = np.array([f"{p}#{k}" for p, k in zip(here.ids, position, strict=True)], dtype=object)
         drawn = self._unrepeated(given, ids, active, state, seed)
         u = seeding.uniform(seed, list(ids), 1, stream="placed")[:, 0]
         rows = self.steps.decode(drawn, reference, here, position == 0, u)
@@ -257,9 +238,3 @@ class TableModel:
         }
         model = cls(steps, content["most"], tuple(content["unique"]))
         return replace(model, count=parts.get("count"), row=parts.get("row"))
-
-
-def _earlier(parents: Parents, counts: np.ndarray) -> pd.DataFrame:
-    """Return how many children the parent before in the same sample has, -1 for the first."""
-    shifted = pd.Series(counts, dtype=np.float64).groupby(parents.item).shift().fillna(-1)
-    return pd.DataFrame({"earlier.count": shifted.to_numpy()})

@@ -48,3 +48,14 @@ def test_copies_are_caught_and_the_guarded_half_has_no_level_of_four_subjects(pa
     held = frame.drop_duplicates(["item", "code"])["code"].value_counts()
     assert held.min() >= 5
     assert len(held) < train["relational"].payload.frames["diagnoses"]["code"].nunique()
+
+
+def test_the_guarded_half_keeps_rows_and_starts_and_no_largest_number(part, clinic):
+    cohort = read_tables(clinic, load_keys(str(clinic / "keys.yaml"))).cohort
+    real = cohort["relational"].payload.frames
+    made = part("arms").made("real-guarded", cohort, 0).samples.payload.frames
+    assert made["labs"]["taken"].tolist() == real["labs"]["taken"].tolist()
+    assert made["labs"]["value"].max() != real["labs"]["value"].max()
+    hours = [f["visits"]["ended"] - f["visits"]["begun"] for f in (real, made)]
+    assert hours[0].max() not in set(hours[1])
+    assert (hours[1] == hours[0]).mean() > 0.8

@@ -19,7 +19,6 @@ from casemix.core.samples import Samples
 from casemix.core.seeding import child
 from casemix.modalities.relational.data import LinkedTables
 from casemix.modalities.relational.ordering import in_time_order, parent_positions
-from casemix.modalities.relational.pooled_levels import pooled
 from casemix.modalities.relational.records import Fitted, fitted_or_error
 from casemix.modalities.relational.sibling_tables import with_tables_before
 from casemix.modalities.relational.steps import rows_as_parents
@@ -75,7 +74,7 @@ class Hierarchical(Generator):
         self.fitted = Fitted.check(data, given, self.honours, _NAME)
         tabular = self._tabular()
         self.context = SubjectContext.fit(tabular, given, seed=child(seed, "context"))
-        tables = pooled(in_time_order(data.payload))
+        tables = in_time_order(data.payload)
         above = {"": self.context.as_parents(given)}
         self.models = {}
         for form in tables.forms:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from casemix.core.conditions import Conditions
+from casemix.core.fields import Schema
 from casemix.errors import FitError
 from casemix.modalities.relational.data import LinkedTables
 from casemix.modalities.relational.generators.hierarchical import Config, Hierarchical
@@ -14,9 +17,10 @@ from casemix.modalities.relational.generators.marginals import Marginals
 from casemix.modalities.relational.ordering import child_counts
 from casemix.modalities.relational.row_views import beside_parent
 from casemix.modalities.relational.time_order import broken_times, resolutions
-from casemix.modalities.relational.toy import CONDITIONS, LABS, STAYS, toy
+from casemix.modalities.relational.toy import CONDITIONS, LABS, PROBLEMS, STAYS, toy
 
 N = 120
+LEVELS = (*PROBLEMS.schema["code"].levels, "gout")
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +108,18 @@ def test_the_first_row_of_a_stay_starts_with_it_or_later(made):
     first = made.frames["labs"].groupby(["item", "parent"])["taken"].min()
     assert (first.to_numpy() >= stays.loc[first.index, "admitted"].to_numpy()).all()
     assert np.isfinite(first).all()
+
+
+def test_a_level_that_four_subjects_have_does_not_come_out(real):
+    samples, given = real
+    form = replace(PROBLEMS, schema=Schema((replace(PROBLEMS.schema["code"], levels=LEVELS),)))
+    forms = (*samples.payload.forms[:-1], form)
+    frame = samples.payload.frames["problems"]
+    four = frame["item"].isin(frame["item"].unique()[:4])
+    frames = {**samples.payload.frames}
+    frames["problems"] = frame.assign(code=frame["code"].mask(four, "gout"))
+    frames["problems"] = frames["problems"].drop_duplicates(["item", "code"])
+    rare = type(samples)("relational", samples.index, LinkedTables(forms, frames, N))
+    made = Hierarchical.tiny().fit(rare, given, seed=0).generate(given, seed=1).payload
+    assert len(made.frames["problems"]) > N / 2
+    assert not (made.frames["problems"]["code"] == "gout").any()

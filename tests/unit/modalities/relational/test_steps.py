@@ -52,7 +52,9 @@ def test_decoding_undoes_encoding():
     reference = steps.references(frame, parent, above.start)
     assert reference.tolist() == [1.0, 3.0, 48.0]
     encoded = steps.encode(frame, reference)
-    again = steps.decode(encoded, reference, above.take(parent), False, np.full(3, 0.5))
+    again = steps.decode(
+        encoded, reference, above.take(parent), np.array([True, False, True]), np.full(3, 0.5)
+    )
     pd.testing.assert_frame_equal(again[["begun", "ended"]], frame)
 
 
@@ -63,7 +65,7 @@ def test_rows_stay_within_their_parent_and_ends_after_starts_whatever_is_drawn()
     above = parents(start, start + rng.integers(0, 50, n))
     steps = Steps(DOSES, {"begun": Clock(1.0), "ended": Clock(1.0)})
     wild = pd.DataFrame({f"time.{c}": rng.integers(-90, 90, n).astype(float) for c in DOSES.times})
-    rows = steps.decode(wild, above.start, above, True, rng.random(n))
+    rows = steps.decode(wild, above.start, above, np.full(n, True), rng.random(n))
     assert (rows["begun"] >= above.start).all()
     assert (rows["begun"] <= above.end).all()
     assert (rows["ended"] >= rows["begun"]).all()
