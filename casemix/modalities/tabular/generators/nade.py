@@ -41,8 +41,7 @@ _FEWEST_STEPS = 320  # of the optimiser; a narrow network cannot learn rows by h
 _WIDTH = 1.5  # most width of the sums, per square root of the rows
 _THINNED = 6.0  # least dropout, times the square root of the rows
 _MOST_DROPOUT = 0.3
-_JUDGES = 4  # every fourth of the subjects that a network leaves out judges its critic
-_DRAWS_JUDGED = 6  # per row of theirs
+_DRAWS_UNSEEN = 2  # per row of the subjects that a network leaves out
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Config:
     whole: float = 0.5
     networks: int = 4
     epochs: int = 12
-    candidates: int = 12
+    candidates: int = 8
     batch: int = 1024
     critic: CriticConfig = field(default_factory=CriticConfig)
     train: TrainConfig = field(
@@ -125,7 +124,7 @@ class Nade(Generator):
         rows, cells = RowTokens.learn(data, given, fitted, bins=c.bins, rows_per_bin=c.rows_per_bin)
         tokens = rows.table.encode(cells)[0]
         subjects = given.rows["subject_id"].to_numpy()
-        left_out, judging = _left_out(subjects, c.networks, seed)
+        left_out = _left_out(subjects, c.networks, seed)
         self._widths = self._sized(int((left_out != 0).sum()))
         members = []
         for k in range(max(left_out.max() + 1, 1)):
@@ -133,8 +132,7 @@ class Nade(Generator):
             net = seeded(own_seed, partial(network, rows.table, k, self._widths))
             part = progress.within(f"network {k}")
             self._train(net, tokens[learnt], subjects[learnt], own_seed, part)
-            judges = judging & ~learnt
-            critic = self._critic(net, tokens, judges, rows.table.conditional, own_seed, part)
+            critic = self._critic(net, tokens, learnt, rows.table.conditional, own_seed, part)
             members.append(Member(net, critic))
         self._rows, self._members = rows, members
         return self
@@ -151,7 +149,6 @@ class Nade(Generator):
         n = len(tokens)
         loss = KnownCells(tokens, self.config.whole, self._dropout(n), self._widths)
         train(net, loss, n, self._training(n), seed=seed, progress=progress, label="rows")
-        net.learn_axes()
 
     def _training(self, n: int) -> TrainConfig:
         """Return the settings for n rows."""
@@ -172,17 +169,13 @@ class Nade(Generator):
         self,
         net: Network,
         tokens: torch.Tensor,
-        judges: np.ndarray,
+        learnt: np.ndarray,
         given: int,
         seed: int,
         progress: Progress,
     ) -> Critic:
-        """Fit a network's critic, on rows drawn given what the training rows were given.
-
-        It learns from all rows but the judges', also from those that the network left out: these
-        show what the network knows of its own rows only.
-        """
-        if not judges.any() or len(tokens) < self.config.critic.rows:
+        """Fit a network's critic, on rows drawn given what the training rows were given."""
+        if learnt.all() or len(tokens) < self.config.critic.rows:
             return SILENT
         drawing = Drawing([Member(net, SILENT)], 1, self.config.batch, seed)
 
@@ -191,13 +184,12 @@ class Nade(Generator):
             known = (torch.arange(real.shape[1]) < given).expand(again.shape)
             ids = [f"{name}.{i}" for i in range(len(again))]
             with progress.step("rows for the critic", len(again)) as bar:
-                drawn = drawing.rows(again, known, ids, bar)
-            return Contrast(*map(net.axes.beside, (real.numpy(), drawn)))
+                return Contrast(real.numpy(), drawing.rows(again, known, ids, bar))
 
         config = self.config.critic
-        learnt = contrast(tokens[~judges], config.draws, "learnt")
-        judged = contrast(tokens[judges], _DRAWS_JUDGED, "judged")
-        return fit_critic(learnt, judged, config, seed=seeding.child(seed, "critic"))
+        seen = contrast(tokens[learnt], config.draws, "learnt")
+        unseen = contrast(tokens[~learnt], _DRAWS_UNSEEN, "unseen")
+        return fit_critic(seen, unseen, config, seed=seeding.child(seed, "critic"))
 
     @property
     def _tokens(self) -> RowTokens:
@@ -269,14 +261,10 @@ class Nade(Generator):
         )
 
 
-def _left_out(subjects: np.ndarray, parts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which network leaves out each row, and whether the row judges its critic, both (n,).
-
-    -1 = none leaves it out, where there are few subjects.
-    """
+def _left_out(subjects: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """Return which network leaves out each row, (n,); -1 = none, where there are few subjects."""
     owner = np.unique(subjects, return_inverse=True)[1]
     count = int(owner.max()) + 1
     if parts < 2 or count < _FEWEST_SUBJECTS * parts:
-        return np.full(len(subjects), -1), np.zeros(len(subjects), dtype=bool)
-    place = seeding.generator(seed, "left out").permutation(count)[owner]
-    return place % parts, place // parts % _JUDGES == 0
+        return np.full(len(subjects), -1)
+    return (seeding.generator(seed, "left out").permutation(count) % parts)[owner]

@@ -6,7 +6,6 @@ from casemix.core.fields import Kind
 from casemix.modalities.tabular.masked.table import TokenTable
 from casemix.modalities.tabular.nade.network import Nade
 
-_SEVERAL = 8  # tokens of a column whose levels get axes for the critic
 _MANY = 16  # levels of a column whose pairs with others are counted, and which is drawn early
 
 
@@ -18,7 +17,11 @@ def network(table: TokenTable, k: int, widths: tuple[int, int]) -> Nade:
         k: even networks draw the columns of few levels as they come, odd ones the other way.
         widths: of the sums, and of each column's own layer.
     """
-    several, many = (_categorical(table, least) for least in (_SEVERAL, _MANY))
+    many = [
+        j
+        for j, column in enumerate(table.columns)
+        if column.column.field.kind is Kind.CATEGORICAL and column.size >= _MANY
+    ]
     return Nade(
         [column.counts for column in table.columns],
         [column.place_table().mean(axis=1) for column in table.columns],
@@ -26,17 +29,7 @@ def network(table: TokenTable, k: int, widths: tuple[int, int]) -> Nade:
         hidden=widths[0],
         inner=widths[1],
         paired=many,
-        placed=several,
     )
-
-
-def _categorical(table: TokenTable, least: int) -> list[int]:
-    """Return the columns of so many tokens that have no order."""
-    return [
-        j
-        for j, column in enumerate(table.columns)
-        if column.column.field.kind is Kind.CATEGORICAL and column.size >= least
-    ]
 
 
 def _order(table: TokenTable, many: list[int], k: int) -> list[int]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5)  # that the judges choose from
-_LEAF = 100  # least rows per leaf: no leaf is about one person
-_SHRINKAGE = 50.0  # pseudo-rows with which each leaf's value is drawn to 0
+_SCALES = (0.5, 1.0, 1.5, 2.0, 2.5)  # that unseen subjects choose from
+_LEAF = 40  # least rows per leaf: no leaf is about one person
+_SHRINKAGE = 20.0  # pseudo-rows with which each leaf's value is drawn to 0
 
 
 @dataclass(frozen=True)
@@ -19,14 +19,14 @@ class CriticConfig:
     """How the critic is fitted.
 
     Args:
-        trees: most boosted trees; other subjects say how many are kept, perhaps none.
+        trees: most boosted trees; unseen subjects say how many are kept, perhaps none.
         leaves: leaves per tree.
         learning_rate: weight of each tree.
         draws: drawn rows per real one that it learns from.
         rows: least training rows; of fewer it would remember some.
     """
 
-    trees: int = 900
+    trees: int = 1200
     leaves: int = 32
     learning_rate: float = 0.08
     draws: int = 3
@@ -98,16 +98,16 @@ class Contrast(NamedTuple):
         return np.concatenate([self.real, self.drawn]), label, weight
 
 
-def fit_critic(learnt: Contrast, judged: Contrast, config: CriticConfig, *, seed: int) -> Critic:
-    """Learn to tell real rows from drawn ones, as far as other subjects bear it out.
+def fit_critic(learnt: Contrast, unseen: Contrast, config: CriticConfig, *, seed: int) -> Critic:
+    """Learn to tell real rows from drawn ones, as far as unseen subjects bear it out.
 
     A network finds its own training rows likelier than fresh ones, so trees that compare these
-    with its draws understate its errors. Rows that neither has learnt say how many trees to keep
+    with its draws understate its errors. Rows that it did not learn say how many trees to keep
     and what to multiply their sum by.
 
     Args:
-        learnt: rows to learn from, and draws of the network.
-        judged: rows of subjects who are unknown to network and trees, and further draws.
+        learnt: rows that the network has learnt, and its draws.
+        unseen: rows of subjects whom it has not learnt, and further draws.
         config: see `CriticConfig`.
         seed: seed of the trees.
 
@@ -115,7 +115,7 @@ def fit_critic(learnt: Contrast, judged: Contrast, config: CriticConfig, *, seed
         Sugiyama, Suzuki and Kanamori, Density ratio estimation in machine learning, 2012;
         Grover and Ermon, Boosted generative models, AAAI 2018.
     """
-    if not min(map(len, (*learnt, *judged))):
+    if not min(map(len, (*learnt, *unseen))):
         return SILENT
     trees = HistGradientBoostingClassifier(
         max_iter=config.trees,
@@ -123,11 +123,11 @@ def fit_critic(learnt: Contrast, judged: Contrast, config: CriticConfig, *, seed
         learning_rate=config.learning_rate,
         min_samples_leaf=_LEAF,
         l2_regularization=_SHRINKAGE,
-        max_features=0.3,
+        max_features=0.5,
         early_stopping=False,
         random_state=seed % 2**32,
     ).fit(*learnt.labelled())
-    rows, label, weight = judged.labelled()
+    rows, label, weight = unseen.labelled()
     least, kept, scale = _log_loss(np.zeros(len(rows)), label, weight), 0, 0.0
     for k, score in enumerate(trees.staged_decision_function(rows), start=1):
         for factor in _SCALES:

@@ -18,7 +18,7 @@ from casemix.modalities.tabular.nade.network import Nade
 
 @dataclass(frozen=True)
 class Member:
-    """A network, and the critic of its draws, which reads them with the network's axes."""
+    """A network, and the critic of its draws."""
 
     net: Nade
     critic: Critic
@@ -79,4 +79,4 @@ class Drawing:
         rows = member.net.draw(tokens, known, torch.from_numpy(u).to(tokens.device))
         ahead = member.net.ahead(rows, known).cpu().numpy()
         drawn = rows.cpu().numpy()
-        return drawn, ahead + member.critic.log_ratio(member.net.axes.beside(drawn))
+        return drawn, ahead + member.critic.log_ratio(drawn)

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from casemix.modalities.tabular.nade.level_axes import LevelAxes
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
 
 _NEVER = -30.0  # log share of a token that no training row has
@@ -47,7 +46,6 @@ class Nade(nn.Module):
         hidden: width of the sums.
         inner: width of each column's own layer.
         paired: columns of many levels, whose pairs are counted by `count_pairs`.
-        placed: columns whose levels get axes by `learn_axes`.
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
@@ -68,7 +66,6 @@ class Nade(nn.Module):
         hidden: int,
         inner: int,
         paired: Sequence[int] = (),
-        placed: Sequence[int] = (),
     ) -> None:
         super().__init__()
         counts, places = [counts[j] for j in order], [places[j] for j in order]
@@ -81,7 +78,6 @@ class Nade(nn.Module):
         for name, value in {"first": first, "log_share": share, "place": place}.items():
             self.register_buffer(name, value, persistent=False)
         self.pairs = PairLogOdds(self.sizes, [k for k, j in enumerate(order) if j in paired])
-        self.axes = LevelAxes({j: len(counts[k]) for k, j in enumerate(order) if j in placed})
         self.embedding = nn.Embedding(sum(self.sizes), hidden)
         nn.init.normal_(self.embedding.weight, std=_SPREAD)
         self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
@@ -95,13 +91,6 @@ class Nade(nn.Module):
     def count_pairs(self, tokens: np.ndarray, subjects: np.ndarray) -> None:
         """Learn which levels meet in rows (n, d) of so many subjects (n,), before training."""
         self.pairs.count(tokens[:, self.order.numpy()], subjects)
-
-    def learn_axes(self) -> None:
-        """Place the levels of columns by what training made of them."""
-        for j in self.axes.columns:
-            at = int(self.place_in_order[j])
-            own = slice(int(self.first[at]), int(self.first[at]) + self.sizes[at])
-            self.axes.learn(j, self.log_share[own].exp(), self.embedding.weight[own])
 
     def forward(
         self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep = NOTHING_DROPPED

@@ -17,7 +17,6 @@ from casemix.modalities.tabular.nade.critic import (
 )
 from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
-from casemix.modalities.tabular.nade.level_axes import LevelAxes
 from casemix.modalities.tabular.nade.network import Nade
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
 
@@ -30,10 +29,7 @@ def net(request):
     counts = [np.arange(1.0, size + 1) for size in SIZES]
     places = [np.linspace(-1, 1, size) for size in SIZES]
     made = seeded(
-        0,
-        lambda: Nade(
-            counts, places, request.param, hidden=16, inner=8, paired=[0, 2], placed=[0, 2]
-        ),
+        0, lambda: Nade(counts, places, request.param, hidden=16, inner=8, paired=[0, 2])
     ).eval()
     with torch.no_grad():  # an untrained network says nothing but the marginals
         made.head.normal_(generator=torch.Generator().manual_seed(0))
@@ -142,30 +138,6 @@ def test_a_critic_that_unseen_subjects_do_not_bear_out_says_nothing():
     unseen = Contrast(rng.normal(size=(800, 3)), rng.normal(size=(2400, 3)))
     critic = fit_critic(learnt, unseen, CriticConfig(trees=40, leaves=8), seed=0)
     assert np.std(critic.log_ratio(own)) < 0.15
-
-
-def test_levels_that_a_network_embeds_alike_lie_together_on_their_first_axis():
-    share = torch.tensor([0.1, 0.4, 0.3, 0.2])
-    embedding = torch.tensor([[1.0, 0, 0], [-1, 0, 0.1], [1, 0.1, 0], [-1, 0, 0]])
-    axes = LevelAxes({2: 4})
-    axes.learn(2, share, embedding)
-    rows = np.array([[7, 7, level] for level in range(4)])
-    found = axes.beside(rows)
-    assert found[:, :3].tolist() == rows.tolist()
-    assert found[:, 3].tolist() == [3, 0, 1, 2]  # the most frequent first
-    first = found[:, 4]
-    assert abs(first[0] - first[2]) < 0.2 < 1.5 < abs(first[0] - first[1])
-
-
-def test_axes_are_learnt_from_the_columns_own_embedding(net):
-    net.learn_axes()
-    assert net.axes.columns == ([0, 2] if int(net.order[0]) == 0 else [2, 0])
-    assert net.axes.beside(ROWS.numpy()).shape == (24, 3 + 2 * 3)
-    at = int(net.place_in_order[2])
-    own = net.embedding.weight[net.first[at] :][: SIZES[2]]
-    again = LevelAxes({2: SIZES[2]})
-    again.learn(2, torch.arange(1.0, SIZES[2] + 1) / 10, own)
-    assert torch.allclose(again.axes_2.abs(), net.axes.axes_2.abs(), atol=1e-5)
 
 
 def test_candidates_are_chosen_in_proportion_to_the_density_ratio(net):
