@@ -77,7 +77,7 @@ def calibrate(
     With 2,500 histories rounds of drawing were worse for codes: pairs R2 .955 instead of .979.
     """
     if settings.calibrations and len(histories.owners) >= _MANY:
-        batches = histories.batches(some(histories, settings, seed), settings, seed)
+        batches = histories.batches(read_at_random(histories, settings, seed), settings, seed)
         fit_usual(network, batches, tokeniser)
         return
     wanted = _told(histories, tokeniser)
@@ -92,7 +92,7 @@ def calibrate(
         network.order.usual[END] -= float(np.clip(longer, -_MOST, _MOST))
 
 
-def some(histories: Histories, settings: StreamSettings, seed: int) -> np.ndarray:
+def read_at_random(histories: Histories, settings: StreamSettings, seed: int) -> np.ndarray:
     """Return which histories are read, bool (n,): at random, at most about 400 batches.
 
     Batches hold histories of similar length, so that every tenth batch gave too many ends.

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from casemix.modalities.events.batches import IGNORED, Batches
-from casemix.modalities.events.calibration import Amounts, fit_usual, some
+from casemix.modalities.events.calibration import Amounts, fit_usual, read_at_random
 from casemix.modalities.events.fitting import Histories
 from casemix.modalities.events.generators.feedforward import Feedforward
 from casemix.modalities.events.tokens import END, Tokenised
@@ -70,7 +70,7 @@ def test_histories_read_of_many_are_as_long_as_all_are():
     told = Tokenised(np.full(offsets[-1], END), np.zeros(offsets[-1]), offsets, {})
     histories = Histories(told, np.zeros((n, 2), dtype=np.float32), np.arange(n))
     settings = replace(Feedforward.tiny().config.stream, longest=100, budget=16)
-    found = [some(histories, settings, seed) for seed in range(40)]
+    found = [read_at_random(histories, settings, seed) for seed in range(40)]
     assert 400 < np.mean([rows.sum() for rows in found]) < 1500
     # Batches at even steps, sorted by length, would give histories about 4 % too short.
     mean = np.mean([lengths[rows].mean() for rows in found])
