@@ -18,8 +18,10 @@ from casemix.core.files import atomic_json, atomic_text, read_json
 from casemix.core.progress import Progress
 from casemix.core.seeding import child
 from casemix.errors import RunError
+from casemix.recipes import formats
 from casemix.recipes.catalogue import Request
 from casemix.recipes.chain import make_patients
+from casemix.recipes.formats import omop
 from casemix.recipes.linked_tables import check_keys, keys_text, load_keys
 from casemix.recipes.linked_tables import write_tables as write_linked
 from casemix.recipes.mapping import MappingSpec
@@ -85,14 +87,18 @@ def run(request: Request, progress: Progress) -> None:
 
 
 def read_folder(path: Path, request: Request, console: Console) -> Cohort:
-    """Read a folder of linked tables by the keys of the setting ``mapping``, or by inferred ones.
+    """Read a folder by the setting ``mapping``: a format's name, or keys of linked tables.
 
-    The keys are kept in the run folder as ``keys.yaml``, to be corrected and given back.
+    Without one a folder with OMOP's person table is read as OMOP, another by inferred keys. The
+    keys are kept in the run folder as ``keys.yaml``, to be corrected and given back.
     """
     kept, given = request.out / _KEYS, request.settings["mapping"]
-    cohort, notes = read_source(given or INFERRED, path, keys_to=kept)
-    if given:
-        atomic_text(kept, keys_text(given))
+    source = given or ("omop" if omop.is_folder(path) else INFERRED)
+    cohort, notes = read_source(source, path, keys_to=kept)
+    if source in formats.names():
+        notes.insert(0, f"Read as the format {source}; another: --set mapping={INFERRED}.")
+    elif given and given != INFERRED:
+        atomic_text(kept, keys_text(source))
     for note in notes:
         console.print(_printable(note, 400), markup=False, highlight=False)
     return cohort

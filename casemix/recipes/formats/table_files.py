@@ -44,7 +44,12 @@ def find_table(root: Path, name: str) -> Path | None:
 
 
 def read_table(
-    path: Path, columns: Sequence[str], *, optional: Sequence[str] = (), any_case: bool = False
+    path: Path,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    any_case: bool = False,
+    quoted: bool = True,
 ) -> pa.Table:
     """Return these columns of a table; CSV cells are text, and an empty cell is missing.
 
@@ -53,40 +58,62 @@ def read_table(
         columns: columns that it must have.
         optional: columns that are returned where it has them.
         any_case: whether the file may spell the columns' names with capitals.
+        quoted: whether quotes enclose cells in a file of tabs; else they are text.
 
     Raises:
         ArtifactError: the file cannot be read, or lacks a column.
     """
+    parquet = path.suffix.lower() == ".parquet"
     try:
-        table = pq.read_table(path) if path.suffix == ".parquet" else _read_csv(path)
+        names, separator = (pq.read_schema(path).names, "") if parquet else _header(path)
+        plain = {n: n.strip().lower() if any_case else n for n in names}
+        kept = [n for n, name in plain.items() if name in {*columns, *optional}]
+        table = (
+            pq.read_table(path, columns=kept)
+            if parquet
+            else _read_csv(path, kept, separator, quoted or separator != "\t")
+        )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ArtifactError(f"{path} cannot be read.", given=str(error)) from error
-    if any_case:
-        table = table.rename_columns([name.strip().lower() for name in table.column_names])
-    missing = [name for name in columns if name not in table.column_names]
+    _check_columns(path, list(plain.values()), columns, optional)
+    return table.select(kept).rename_columns([plain[n] for n in kept])
+
+
+def _check_columns(
+    path: Path, names: list[str], columns: Sequence[str], optional: Sequence[str]
+) -> None:
+    missing = [name for name in columns if name not in names]
     if missing:
         raise ArtifactError(
             f"{path} lacks the column '{missing[0]}'.",
-            given=table.column_names,
+            given=names,
             allowed=[*columns, *optional],
-            next_step=did_you_mean(missing[0], table.column_names),
+            next_step=did_you_mean(missing[0], names),
         )
-    return table.select([n for n in table.column_names if n in {*columns, *optional}])
 
 
-def _read_csv(path: Path) -> pa.Table:
+def _header(path: Path) -> tuple[list[str], str]:
+    """Return the columns of a CSV file and what separates them."""
     with pa.input_stream(path) as stream:  # unpacks .gz by the file's name
         header = stream.read(1 << 16).split(b"\n", 1)[0].decode("utf-8-sig")
     separator = max(_SEPARATORS, key=header.count)
     names = next(csv.reader([header.rstrip("\r")], delimiter=separator), [])
     if len(set(names)) < len(names):
         raise ValueError(f"two columns have one name: {', '.join(names)}")
+    return names, separator
+
+
+def _read_csv(path: Path, columns: list[str], separator: str, quoted: bool) -> pa.Table:
+    """Return these columns, or all where none is named."""
     return pc_csv.read_csv(
         path,
         read_options=pc_csv.ReadOptions(block_size=_LONGEST_ROW),
-        parse_options=pc_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        parse_options=pc_csv.ParseOptions(
+            delimiter=separator, quote_char='"' if quoted else False, newlines_in_values=True
+        ),
         convert_options=pc_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            include_columns=columns,
+            column_types=dict.fromkeys(columns, pa.string()),
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
             null_values=["", r"\N"],  # the latter is PostgreSQL's

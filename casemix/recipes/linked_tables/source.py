@@ -16,12 +16,17 @@ def load_frame(folder: Path, name: str) -> pd.DataFrame:
     """Read one table.
 
     Raises:
-        MappingError: there is no such file.
+        MappingError: there is no such file, or it cannot be read.
     """
     for ending, load in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
         path = folder / f"{name}.{ending}"
         if path.is_file():
-            frame: pd.DataFrame = load(path, low_memory=False) if ending == "csv" else load(path)
+            try:
+                frame: pd.DataFrame = (
+                    load(path, low_memory=False) if ending == "csv" else load(path)
+                )
+            except (OSError, ValueError) as error:
+                raise MappingError(f"{path} cannot be read.", given=str(error)) from error
             return frame.rename(columns=str)
     found = sorted(p.stem for p in folder.glob("*") if p.suffix in (".parquet", ".csv"))
     raise MappingError(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from casemix.errors import MappingError
 from casemix.recipes import sources
+from casemix.recipes.catalogue import Request
+from casemix.recipes.ehr_tables import read_folder
 from casemix.recipes.formats import write
 from casemix.recipes.phantom.cohort import phantom_cohort
 
@@ -53,3 +56,18 @@ def test_an_unknown_source_says_what_there_is(tmp_path):
     with pytest.raises(MappingError, match="Did you mean 'mimic3_demo_tables'"):
         read("mimic3_demo_table", tmp_path, tmp_path)
     assert "synthea_sample" in sources.shipped_keys()
+
+
+def test_a_table_that_is_none_is_an_error_with_its_name(hospital, tmp_path):
+    (hospital / "patients.csv").write_text("patient_id\n1\n2,3,4\n")
+    with pytest.raises(MappingError, match=r"patients\.csv cannot be read"):
+        read("linked-tables", hospital, tmp_path)
+
+
+@pytest.mark.parametrize("mapping", ["", "omop"])
+def test_a_folder_of_omop_tables_needs_no_mapping(tmp_path, mapping):
+    write("omop", phantom_cohort(5, seed=0), tmp_path / "cdm")
+    request = Request(tmp_path / "run", tmp_path / "cdm", None, 0, True, {"mapping": mapping})
+    cohort = read_folder(tmp_path / "cdm", request, Console(stderr=True))
+    assert cohort.modalities == ("events", "text")
+    assert not (tmp_path / "run" / "keys.yaml").exists()

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from casemix.recipes.formats.omop.export import write
-from casemix.recipes.formats.omop.importing import read
+from casemix.recipes.formats.omop.importing import is_folder, read
 
-__all__ = ["read", "write"]
+__all__ = ["is_folder", "read", "write"]

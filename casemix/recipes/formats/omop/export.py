@@ -75,7 +75,9 @@ def omop_tables(cohort: Cohort, *, seed: int) -> tuple[dict[str, pa.Table], list
             f"Codes of more than 50 characters: {codebook.shortened}; they are written short, and "
             "whole in source_to_concept_map."
         )
-    notes.append("Concept ids are 0 except sex, race and kind of visit: no vocabulary is shipped.")
+    notes.append(
+        "Concept ids are 0 except sex, race, ethnicity and kind of visit: no vocabulary is shipped."
+    )
     return tables, notes
 
 

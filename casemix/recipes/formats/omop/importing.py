@@ -12,9 +12,10 @@ from casemix.core.cohort import Cohort, Provenance
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.samples import Samples
 from casemix.errors import ArtifactError, CohortError
+from casemix.recipes.formats.omop.concepts import read_concepts
 from casemix.recipes.formats.omop.export import NOTE_TYPE
 from casemix.recipes.formats.omop.facts import CONTEXT
-from casemix.recipes.formats.omop.foreign import foreign_records
+from casemix.recipes.formats.omop.foreign import described, foreign_records
 from casemix.recipes.formats.omop.records import (
     origin,
     own_records,
@@ -22,12 +23,18 @@ from casemix.recipes.formats.omop.records import (
     written_notes,
 )
 from casemix.recipes.formats.omop.rows import SHAPES
-from casemix.recipes.formats.omop.source import read_frame
+from casemix.recipes.formats.omop.source import read_frame, read_text
 from casemix.recipes.formats.omop.subjects import hours_since_index, subjects_of, with_index
 from casemix.recipes.formats.table_files import ENDINGS
 
 _PERSON = ("person_id", "gender_concept_id", "year_of_birth")
-_FIRST_DATE = pd.Timestamp("1800-01-01")  # some tools write 0001-01-01 for no date
+_PERSON_TOO = (
+    *("month_of_birth", "day_of_birth", "birth_datetime", "race_concept_id"),
+    *("ethnicity_concept_id", "person_source_value", "gender_source_value"),
+    *("race_source_value", "ethnicity_source_value"),
+)
+#: Some tools write 0001-01-01 or 9999-12-31 for no date; shifted dates lie in the years to 2300.
+_FIRST_YEAR, _LAST_YEAR = 1800, 2500
 _READ = ("person", "visit_occurrence", "death", "note", "cdm_source", "concept", *SHAPES)
 _READ_OURS = (*_READ, "visit_detail", "source_to_concept_map", "observation_period")
 
@@ -35,20 +42,20 @@ _READ_OURS = (*_READ, "visit_detail", "source_to_concept_map", "observation_peri
 def read(root: Path) -> tuple[Cohort, list[str]]:
     """Read a folder of OMOP CDM tables (CSV, TSV or parquet files named for their tables).
 
-    A folder that casemix wrote gives its codes, times and values back. In others a code is
-    ``CONDITION//``, ``DRUG//``, ``PROCEDURE//``, ``MEASUREMENT//``, ``OBSERVATION//``,
-    ``VISIT_START//`` or ``VISIT_END//`` and the source value (without one, the concept); texts
-    and units of values follow it. A person's index time is the first record.
+    A folder that casemix wrote gives its codes, times and values back. In others, of version 5.3
+    or 5.4, a code is ``CONDITION//``, ``DRUG//``, ``PROCEDURE//``, ``MEASUREMENT//``,
+    ``OBSERVATION//``, ``VISIT_START//`` or ``VISIT_END//`` and the source value (without one, the
+    concept); texts and units of values follow it. A person's index time is the first record.
 
     Returns:
-        The cohort, and what was left out.
+        The cohort, and what was left out or looks wrong.
 
     Raises:
         ArtifactError: no ``person`` table, or a table that is damaged.
         CohortError: records of persons that do not exist, or no records at all.
     """
     root = Path(root)
-    person = read_frame(root, "person", _PERSON) if root.is_dir() else None
+    person = read_frame(root, "person", _PERSON, _PERSON_TOO) if root.is_dir() else None
     if person is None:
         raise ArtifactError(
             f"{root} is not a folder of OMOP tables: it has no person table.",
@@ -58,14 +65,19 @@ def read(root: Path) -> tuple[Cohort, list[str]]:
     provenance = origin(root)
     ours = provenance is not None
     codes = whole_codes(root) if ours else {}
-    records = own_records(root, person, codes) if ours else foreign_records(root)
     notes = _unread(root, _READ_OURS if ours else _READ)
+    if ours:
+        records = own_records(root, person, codes)
+    else:
+        concepts = read_concepts(root)
+        person = described(person, concepts)
+        records = foreign_records(root, concepts, notes)
     records = _usable(records, "records", person, notes)
     written = _usable(written_notes(root, codes), "notes", person, notes)
     timed = records if ours else _together(records, written)
     person = with_index(person, timed, ours=ours, notes=notes)
     context = records["code"].str.startswith(CONTEXT) & ours
-    subjects, schema = subjects_of(person, records[context])
+    subjects, schema = subjects_of(person, records[context], notes)
     samples = (_events(records[~context], person), _texts(written, person))
     cohort = Cohort(
         subjects,
@@ -77,13 +89,22 @@ def read(root: Path) -> tuple[Cohort, list[str]]:
     return cohort, notes
 
 
+def is_folder(root: Path) -> bool:
+    """Return whether a folder holds OMOP tables: a person table with the model's fields."""
+    try:
+        return read_text(root, "person", _PERSON, ()) is not None
+    except ArtifactError:
+        return False
+
+
 def _together(*parts: pd.DataFrame) -> pd.DataFrame:
     full = [part[["person", "moment", "code"]] for part in parts if len(part)]
     return pd.concat(full, ignore_index=True) if full else parts[0]
 
 
 def _unread(root: Path, known: tuple[str, ...]) -> list[str]:
-    tables = {p.name.lower().partition(".")[0] for p in root.iterdir() if p.name.endswith(ENDINGS)}
+    files = (p.name.lower() for p in root.iterdir())
+    tables = {name.partition(".")[0] for name in files if name.endswith(ENDINGS)}
     others = sorted(tables - set(known))
     return [f"Tables that are not read: {', '.join(others)}."] if others else []
 
@@ -99,10 +120,11 @@ def _usable(
             given=list(records["person"][orphans].unique()[:5]),
             next_step="Complete the person table, or take these rows out.",
         )
-    dated = records["moment"] >= _FIRST_DATE
+    dated = records["moment"].dt.year.between(_FIRST_YEAR, _LAST_YEAR)
     keep = dated & records["code"].notna()
     if not dated.all():
-        notes.append(f"Without a date since {_FIRST_DATE.year}: {int((~dated).sum())} {what}.")
+        years = f"{_FIRST_YEAR} to {_LAST_YEAR}"
+        notes.append(f"Without a date in the years {years}: {int((~dated).sum())} {what}.")
     if (dated & ~keep).any():
         lost = int((dated & ~keep).sum())
         notes.append(f"With neither source value nor concept: {lost} {what}.")

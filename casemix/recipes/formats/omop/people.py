@@ -17,7 +17,17 @@ from casemix.recipes.formats.omop.codebook import short
 #: Hours of a year of 365.25 days.
 YEAR = 8766.0
 _SEX = {"f": 8532, "female": 8532, "m": 8507, "male": 8507}
-_RACE = {"white": 8527, "black": 8516, "black or african american": 8516, "asian": 8515}
+#: The model's names of races and ethnicities, and their concepts.
+RACES = {
+    "American Indian or Alaska Native": 8657,
+    "Asian": 8515,
+    "Black or African American": 8516,
+    "Native Hawaiian or Other Pacific Islander": 8557,
+    "White": 8527,
+}
+ETHNICITIES = {"Hispanic or Latino": 38003563, "Not Hispanic or Latino": 38003564}
+_RACE = {"black": 8516, **{name.lower(): concept for name, concept in RACES.items()}}
+_ETHNICITY = {name.lower(): concept for name, concept in ETHNICITIES.items()}
 _LEVELLED_FIELDS = ("sex", "gender", "race", "ethnicity")
 _FIRST_DAY = np.datetime64("2000-01-01", "us")
 _DAYS = 3653  # index dates lie in the ten years from the first day
@@ -132,7 +142,7 @@ def _frame(subjects: pd.DataFrame, born: np.ndarray, fields: Mapping[str, str]) 
             "day_of_birth": date.day,
             "birth_datetime": born,
             "race_concept_id": _concepts(own["race"], _RACE),
-            "ethnicity_concept_id": 0,
+            "ethnicity_concept_id": _concepts(own["ethnicity"], _ETHNICITY),
             "person_source_value": [short(s) for s in subjects.index],
             "gender_source_value": own["sex"],
             "race_source_value": own["race"],

@@ -22,7 +22,7 @@ LEFT = "discharged_to_source_value"
 
 def origin(root: Path) -> Provenance | None:
     """Return the provenance of a folder that casemix wrote; None for other folders."""
-    source = read_frame(root, "cdm_source", ())
+    source = read_frame(root, "cdm_source", (), ("cdm_etl_reference",))
     if source is None or len(source) != 1:
         return None
     written = str(source["cdm_etl_reference"].iloc[0]).split()
@@ -86,7 +86,8 @@ def _visits(root: Path, codes: Mapping[str, str]) -> tuple[list[pd.DataFrame], l
 
 def written_notes(root: Path, codes: Mapping[str, str]) -> pd.DataFrame:
     """Return the notes: ``person``, ``moment``, ``code`` (note_id), ``text`` and ``type``."""
-    rows = read_frame(root, "note", ("person_id", "note_date", "note_text"))
+    needed = ("person_id", "note_date", "note_text")
+    rows = read_frame(root, "note", needed, ("note_id", "note_datetime", "note_source_value"))
     if rows is None:
         return _empty(("person", "moment", "code", "text", "type"))
     return pd.DataFrame(

@@ -12,7 +12,8 @@ from casemix.recipes.formats.omop.facts import CONTEXT
 from casemix.recipes.formats.omop.people import YEAR
 from casemix.recipes.formats.omop.source import first_known
 
-_SEX = {8507: "M", 8532: "F"}
+#: Concept of a sex -> its level.
+SEX = {8507: "M", 8532: "F"}
 
 
 def with_index(
@@ -43,21 +44,28 @@ def with_index(
     person = person.assign(index=first.reindex(person.index).to_numpy())
     without = person["index"].isna()
     if without.all():
-        raise CohortError("No person has a record.", given=f"{len(person)} persons")
+        raise CohortError(
+            "No person has a record.",
+            given=f"{len(person)} persons",
+            next_step="Name the files for their tables: measurement.csv, visit_occurrence.csv ...",
+        )
     if without.any():
         notes.append(f"Persons without any record, left out: {int(without.sum())}.")
     return person[~without]
 
 
-def subjects_of(person: pd.DataFrame, context: pd.DataFrame) -> tuple[pd.DataFrame, Schema]:
+def subjects_of(
+    person: pd.DataFrame, context: pd.DataFrame, notes: list[str]
+) -> tuple[pd.DataFrame, Schema]:
     """Return the subjects: age in years at the index time, sex, race, ethnicity, other context.
 
     Args:
         person: what `with_index` returned.
         context: records of context fields that casemix wrote.
+        notes: takes up how many ages cannot be.
     """
-    age = (person["index"] - _born(person)).dt.total_seconds() / (3600.0 * YEAR)
-    sex = first_known(person["gender_source_value"], person["gender_concept_id"].map(_SEX))
+    age = _ages(person, notes)
+    sex = first_known(person["gender_source_value"], person["gender_concept_id"].map(SEX))
     levelled = {
         "sex": sex,
         "race": person["race_source_value"],
@@ -77,6 +85,19 @@ def hours_since_index(records: pd.DataFrame, person: pd.DataFrame) -> np.ndarray
     """Return the time of records in hours since their person's index time."""
     start = person["index"].loc[records["person"].astype(int)].to_numpy()
     return (records["moment"].to_numpy() - start) / np.timedelta64(3_600_000_000, "us")
+
+
+def _ages(person: pd.DataFrame, notes: list[str]) -> pd.Series:
+    """Return ages in years at the index time; missing where a person is not born by then.
+
+    A birth that follows the first record by less than a year counts as age 0: often no more than
+    its year is known.
+    """
+    age = (person["index"] - _born(person)).dt.total_seconds() / (3600.0 * YEAR)
+    unborn = int((age <= -1).sum())
+    if unborn:
+        notes.append(f"Born a year or more after their first record, age left empty: {unborn}.")
+    return age.where(age > -1).clip(lower=0)
 
 
 def _born(person: pd.DataFrame) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,22 +17,28 @@ class VisitKind(NamedTuple):
     Args:
         opening: first part of the code that begins it.
         closing: first part of the code that ends it; "" = the visit is a moment.
-        concept: its OMOP concept, 0 = only the code tells the kind.
+        concept: its OMOP concept, 0 = the code tells the kind.
+        nested: whether one may lie within another: a closing then ends the last one of its name
+            that is open or, where none of its name is, the last one.
     """
 
     opening: str
     closing: str
     concept: int
+    nested: bool = False
 
 
 VISITS = (
     VisitKind("HOSPITAL_ADMISSION", "HOSPITAL_DISCHARGE", 9201),  # inpatient visit
     VisitKind("ED_REGISTRATION", "ED_OUT", 9203),  # emergency room visit
-    VisitKind("VISIT_START", "VISIT_END", 0),
+    VisitKind("VISIT_START", "VISIT_END", 0, nested=True),
     VisitKind("VISIT", "", 0),
 )
 #: Stays within a visit, the rows of ``visit_detail``.
 DETAILS = (VisitKind("ICU_ADMISSION", "ICU_DISCHARGE", 32037),)  # intensive care
+#: What follows the first part in the code of a visit of the model's own vocabulary -> concept.
+_CODED = {"Visit//IP": 9201, "Visit//OP": 9202, "Visit//ER": 9203, "Visit//ERIP": 262}
+_CONCEPTS = {**_CODED, **{str(concept): concept for concept in _CODED.values()}}
 _COLUMNS = ("person", "start", "end", "opening", "closing", "opened", "closed", "concept")
 
 
@@ -59,11 +65,16 @@ def visits_of(events: pd.DataFrame, kinds: Sequence[VisitKind]) -> pd.DataFrame:
         rows = np.flatnonzero(marks)
         opens = name[rows] == kind.opening
         if opens.any():
-            part = _paired(events.iloc[rows], rows, opens, last[rows], bool(kind.closing))
-            parts.append(part.assign(concept=kind.concept))
+            part = _paired(events.iloc[rows], rows, opens, last[rows], kind)
+            parts.append(part.assign(concept=kind.concept or _concepts(part["opening"])))
     whole = pd.concat(parts, ignore_index=True) if parts else _none()
     whole = whole.sort_values(["person", "start"], kind="stable", ignore_index=True)
     return whole.assign(visit=np.arange(1, len(whole) + 1))
+
+
+def _concepts(opening: pd.Series) -> pd.Series:
+    """Return the concept that each code names, 0 where it names none."""
+    return opening.str.split("//", n=1).str[1].map(_CONCEPTS).fillna(0).astype("int64")
 
 
 def containing(visits: pd.DataFrame, person: np.ndarray, moment: np.ndarray) -> pd.Series:
@@ -73,17 +84,17 @@ def containing(visits: pd.DataFrame, person: np.ndarray, moment: np.ndarray) -> 
     """
     chosen = np.zeros(len(moment), dtype=np.int64)
     latest = np.full(len(moment), np.datetime64("0001-01-01", "us"))
-    for _, group in visits.groupby(first_part(visits["opening"])):
-        at = _last_not_after(group, person, moment)
-        start, end = group["start"].to_numpy()[at], group["end"].to_numpy()[at]
+    for layer in _layers(visits):
+        at = _last_not_after(layer, person, moment)
+        start, end = layer["start"].to_numpy()[at], layer["end"].to_numpy()[at]
         better = (at >= 0) & (moment <= end) & (start >= latest)
-        chosen[better] = group["visit"].to_numpy()[at[better]]
+        chosen[better] = layer["visit"].to_numpy()[at[better]]
         latest[better] = start[better]
     return pd.Series(chosen, dtype="Int64").where(chosen > 0)
 
 
 def _paired(
-    marks: pd.DataFrame, rows: np.ndarray, opens: np.ndarray, last: np.ndarray, lasting: bool
+    marks: pd.DataFrame, rows: np.ndarray, opens: np.ndarray, last: np.ndarray, kind: VisitKind
 ) -> pd.DataFrame:
     """Return the visits of one kind.
 
@@ -92,28 +103,52 @@ def _paired(
         rows: the row of each among all events.
         opens: which are openings.
         last: the moment of each one's person's last event.
-        lasting: whether the kind has closings.
+        kind: the kind.
     """
-    person, moment = marks["person"].to_numpy(), marks["moment"].to_numpy()
-    code = marks["code"].to_numpy(dtype=object)
-    following = np.roll(np.arange(len(rows)), -1)
-    same = person[following] == person
-    same[-1] = False
-    closed = same & ~opens[following]
-    closing = code[following]
-    closing[~closed] = None
+    moment, code = marks["moment"].to_numpy(), marks["code"].to_numpy(dtype=object)
+    closing = _closings(marks, opens, kind)
+    closed = closing >= 0
     whole = pd.DataFrame(
         {
-            "person": person,
+            "person": marks["person"].to_numpy(),
             "start": moment,
-            "end": np.where(same, moment[following], last) if lasting else moment,
+            "end": np.where(closed, moment[closing], np.datetime64("NaT")),
             "opening": code,
-            "closing": closing,
+            "closing": np.where(closed, code[closing], None),
             "opened": rows,
-            "closed": np.where(closed, rows[following], -1),
+            "closed": np.where(closed, rows[closing], -1),
         }
-    )
-    return whole[opens]
+    )[opens]
+    following = whole.groupby("person")["start"].shift(-1).fillna(pd.Series(last)[opens])
+    return whole.assign(end=whole["end"].fillna(following) if kind.closing else whole["start"])
+
+
+def _closings(marks: pd.DataFrame, opens: np.ndarray, kind: VisitKind) -> np.ndarray:
+    """Return which mark ends the visit that each mark opens; -1 where none does."""
+    name = marks["code"].str.split("//", n=1).str[1].fillna("")
+    free = marks[["person"]].assign(name=name, opens=opens).reset_index(drop=True)
+    found = np.full(len(free), -1)
+    for keys in (["person", "name"], ["person"]) if kind.nested else (["person"],):
+        step = pd.Series(np.where(free["opens"], 1, -1), index=free.index)
+        depth = step.groupby([free[key] for key in keys]).cumsum() + ~free["opens"]
+        at = depth if kind.nested else depth * 0
+        row = free.index.to_series()
+        after = row.groupby([*(free[key] for key in keys), at]).shift(-1).dropna().astype(int)
+        after = after[free["opens"][after.index] & ~free["opens"][after].to_numpy()]
+        found[after.index] = after
+        free = free.drop(index=[*after.index, *after])
+    return found
+
+
+def _layers(visits: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield visits in layers; in a layer no person's visit begins before another's end."""
+    left = visits.sort_values(["person", "start"], kind="stable")
+    while len(left):
+        ends = left.groupby("person")["end"].cummax()
+        before = ends.groupby(left["person"]).shift(1)
+        apart = before.isna() | (left["start"] >= before)
+        yield left[apart]
+        left = left[~apart]
 
 
 def _last_not_after(visits: pd.DataFrame, person: np.ndarray, moment: np.ndarray) -> np.ndarray:

@@ -224,7 +224,7 @@ def test_what_databases_write_for_no_value_is_understood(tables, tmp_path):
         "3,7,2020-03-01,2020-03-01T11:00:00+01:00,\\N,0,C\n"
     )
     cohort, notes = omop.read(root)
-    assert "Without a date since 1800: 1 records." in notes
+    assert "Without a date in the years 1800 to 2500: 1 records." in notes
     events = stream(cohort)
     events = events[events["code"].str.startswith("MEASUREMENT")]
     assert events["code"].tolist() == ["MEASUREMENT//A", "MEASUREMENT//C"]
