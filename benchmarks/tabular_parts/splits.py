@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import norm, sem
 
 from tabular_parts import arms, data, privacy, results
 
@@ -18,6 +18,7 @@ _COLUMNS = (
     "above the control",
     "mean membership",
     "mean control",
+    "four attacks",
     "copies (of held-out)",
     "rare values",
 )
@@ -39,7 +40,10 @@ def run(options: Namespace) -> None:
             print(f"{options.part}, split {split}: {name}", flush=True)
             sample = arms.fit(name, train, part.schema, arms.budget(options), seed=split)
             made = sample(len(held_out), None)
-            results.append(options.out, key | privacy.judged(train, held_out, made, part, split))
+            about_rows = train, held_out, made, part, split
+            found = privacy.judged(*about_rows)
+            found["four_attacks"] = privacy.mean_membership(*about_rows)
+            results.append(options.out, key | found)
     table(results.read(options.out))
 
 
@@ -70,6 +74,7 @@ def pooled(splits: Sequence[_Row]) -> list[str]:
         f"{over} of {len(splits)} ({by_chance:.1f} by chance)",
         _mean(splits, "membership", "membership_interval"),
         _mean(splits, "membership_control_auc", "membership_control"),
+        _over_splits(splits, "four_attacks"),
         f"{_average(splits, 'copies'):.2%} ({_average(splits, 'copies_held_out'):.2%})",
         _mean(splits, "rare_excess", "rare_excess_interval"),
     ]
@@ -107,6 +112,12 @@ def _mean(splits: Sequence[_Row], name: str, interval: str) -> str:
         return "-"
     errors = [standard_error(row[interval]) for row in splits]
     return f"{_average(splits, name):.3f} ± {np.linalg.norm(errors) / len(splits):.3f}"
+
+
+def _over_splits(splits: Sequence[_Row], name: str) -> str:
+    """Return the mean over splits and its standard error, from how the splits differ."""
+    found = [row[name] for row in splits]
+    return f"{np.mean(found):.3f}" + (f" ± {sem(found):.3f}" if len(found) > 1 else "")
 
 
 def _average(splits: Sequence[_Row], name: str) -> float:

@@ -63,6 +63,7 @@ def split(membership, control, high):
         "membership_interval": [membership - 0.04, membership + 0.04],
         "membership_control": [2 * control - high, high],
         "membership_control_auc": control,
+        "four_attacks": membership - 0.01,
         "copies": 0.0,
         "copies_held_out": 0.0,
         "rare_excess": None,
@@ -71,11 +72,12 @@ def split(membership, control, high):
 
 def test_the_mean_of_splits_errs_less_than_each(part_of_benchmark):
     splits = [split(0.50, 0.5, 0.54), split(0.56, 0.5, 0.54), *[split(0.53, 0.5, 0.54)] * 2]
-    span, above, mean, control, *_, rare = part_of_benchmark("splits").pooled(splits)
+    span, above, mean, control, four, *_, rare = part_of_benchmark("splits").pooled(splits)
     assert span == "0.500 to 0.560"
     assert above == "1 of 4 (0.3 by chance)"
     assert mean == "0.530 ± 0.010"  # a standard error of .04 / 1.96 over the root of 4
     assert control == "0.500 ± 0.010"
+    assert four == "0.520 ± 0.012"  # from the splits: .02449 over the root of 4
     assert rare == "-"
 
 
