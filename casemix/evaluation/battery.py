@@ -15,12 +15,22 @@ from casemix.errors import PluginError
 from casemix.evaluation import diversity, fidelity, privacy, tables
 from casemix.evaluation.centred_interval import centred_interval
 from casemix.evaluation.fidelity import TwoSample
+from casemix.evaluation.nearest_record import nearest_record
 from casemix.evaluation.payload_models import payload_utility
 from casemix.evaluation.statistics import bootstrap_rows, percentile_interval
 from casemix.evaluation.targets import features
 from casemix.evaluation.uses import augmentation_gain, trained_on_synthetic, validation_error
 
 _NEIGHBOUR = 5  # whose distance is the radius of a record's ball
+_COPIES = (
+    "exact_copies",
+    "usual_copies",
+    "copies_p_value",
+    "unique_copies",
+    "usual_unique_copies",
+    "unique_copies_p_value",
+)
+_NO_RATIO = "undefined: at least half of the held-out records equal a training record"
 _REPEATS = 60  # bootstrap samples where each one recomputes a table of columns
 
 
@@ -107,22 +117,28 @@ def _support(part: str) -> Callable[[EvalData, int], Score]:
 
 
 def _nearest_record(data: EvalData, seed: int) -> Score:
-    found = privacy.nearest_record(
+    found = nearest_record(
         data.train.embedding,
         data.holdout.embedding,
         data.synthetic.embedding,
+        train_subjects=_subjects(data.train),
         holdout_subjects=_subjects(data.holdout),
         synthetic_subjects=_subjects(data.synthetic),
         seed=seed,
     )
-    ratio = found.ratio if math.isfinite(found.ratio) else None
+    defined = math.isfinite(found.ratio)
     details = {
         "closer_to_train": found.closer_to_train.value,
         "closer_to_train_interval": list(found.closer_to_train.interval),
-        "exact_copies": found.exact_copies,
+        **{name: getattr(found, name) for name in _COPIES},
     }
-    interval = found.interval if ratio is not None else None
-    return Score(ratio, interval, _n(data), note=data.embedder, details=details)
+    return Score(
+        found.ratio if defined else None,
+        found.interval if defined else None,
+        _n(data),
+        note=data.embedder if defined else _NO_RATIO,
+        details=details,
+    )
 
 
 def _membership(data: EvalData, seed: int) -> Score:
@@ -262,7 +278,8 @@ SHARED: tuple[Metric, ...] = (
         control="copy_training",
         ceiling="holdout",
         description="Median distance to the nearest training record over that of held-out "
-        "records. A description, not a guarantee: low means copying, 1 does not mean private.",
+        "records. A description, not a guarantee: low means copying, 1 does not mean private. The "
+        "details count records equal to a training record, beside those of held-out records.",
     ),
     Metric(
         "membership_auc",

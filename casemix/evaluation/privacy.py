@@ -1,8 +1,7 @@
 """Privacy: do synthetic records give away who was in the training data?
 
-Nearest-record distances describe; they are no evidence of safety (2505.01524). Membership
-inference attacks, and the control arm shows what the same attack scores when there is nothing
-to find.
+Membership inference attacks, and the control arm shows what the same attack scores when there is
+nothing to find. What copies show of themselves is in `casemix.evaluation.nearest_record`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from casemix.errors import EvaluationError
+from casemix.evaluation.nearest_record import FEWEST, ROUNDING, as_arms
 from casemix.evaluation.statistics import (
     Affine,
     Estimate,
@@ -25,35 +24,8 @@ from casemix.evaluation.statistics import (
     auc,
     bootstrap_rows,
     percentile_interval,
-    standardisation,
     whitening,
 )
-
-_FEWEST = 8  # records per arm: below, densities and intervals mean nothing
-_COPY = 1e-9  # a distance below this, on unit-variance columns, is rounding
-
-
-@dataclass(frozen=True)
-class NearestRecord:
-    """Distances to the nearest training record: a description, not a privacy guarantee.
-
-    Attributes:
-        synthetic_to_train: median distance of synthetic records to their nearest training record.
-        holdout_to_train: the same for held-out real records: what is normal for new people.
-        ratio: the first over the second; well below 1 points to memorised records. Infinite
-            where the held-out distance is 0.
-        interval: of the ratio, subjects of both arms resampled.
-        closer_to_train: share of synthetic records nearer to a training than to a held-out record,
-            from equally many of each; 0.5 is ideal. Ties count half.
-        exact_copies: share of synthetic records equal to a training record, beyond rounding.
-    """
-
-    synthetic_to_train: float
-    holdout_to_train: float
-    ratio: float
-    interval: tuple[float, float]
-    closer_to_train: Estimate
-    exact_copies: float
 
 
 @dataclass(frozen=True)
@@ -75,59 +47,6 @@ class MembershipInference:
     control: Estimate
     members: int
     non_members: int
-
-
-def nearest_record(
-    train: npt.ArrayLike,
-    holdout: npt.ArrayLike,
-    synthetic: npt.ArrayLike,
-    *,
-    holdout_subjects: npt.ArrayLike | None = None,
-    synthetic_subjects: npt.ArrayLike | None = None,
-    seed: int,
-) -> NearestRecord:
-    """Describe how near synthetic records come to training records.
-
-    Columns are standardised on the training records.
-
-    Args:
-        train: (n, d) records the generator was fitted on.
-        holdout: (m, d) real records it never saw, of other subjects.
-        synthetic: (s, d) generated records.
-        holdout_subjects: (m,) whose the held-out records are; each its own if None.
-        synthetic_subjects: (s,) the same of the generated ones.
-        seed: seed of the draw of equal sizes and of the bootstrap.
-
-    Raises:
-        EvaluationError: fewer than 8 rows in an arm, other columns, or values not finite.
-    """
-    fitted, fresh, made = _arms(train, holdout, synthetic)
-    scale = standardisation(fitted)
-    fitted, fresh, made = scale(fitted), scale(fresh), scale(made)
-    rng = np.random.default_rng(seed)
-    size = min(len(fitted), len(fresh))
-    some_fitted = fitted[rng.permutation(len(fitted))[:size]]
-    some_fresh = fresh[rng.permutation(len(fresh))[:size]]
-    gap = cdist(made, some_fresh).min(axis=1) - cdist(made, some_fitted).min(axis=1)
-    closer = (np.sign(gap) + 1) / 2
-    of_made = bootstrap_rows(as_subjects(synthetic_subjects, len(made)), seed=seed)
-    of_fresh = bootstrap_rows(as_subjects(holdout_subjects, len(fresh)), seed=seed + 1)
-    draws = [closer[rows].mean() for rows in of_made]
-    to_train, usual = (cdist(arm, fitted).min(axis=1) for arm in (made, fresh))
-    normal, median = float(np.median(usual)), float(np.median(to_train))
-    medians = [
-        (np.median(to_train[a]), np.median(usual[b]))
-        for a, b in zip(of_made, of_fresh, strict=True)
-    ]
-    ratios = [a / b if b > 0 else np.nan for a, b in medians]
-    return NearestRecord(
-        synthetic_to_train=median,
-        holdout_to_train=normal,
-        ratio=median / normal if normal > 0 else float("inf"),
-        interval=percentile_interval(ratios),
-        closer_to_train=Estimate(float(closer.mean()), percentile_interval(draws), len(closer)),
-        exact_copies=float(np.mean(to_train < _COPY)),
-    )
 
 
 def domias(
@@ -202,7 +121,7 @@ def domias_scores(
 
     Arguments and errors as of `domias`.
     """
-    fitted, fresh, made = _arms(train, holdout, synthetic)
+    fitted, fresh, made = as_arms(train, holdout, synthetic)
     rows = np.arange(len(fresh))
     if reference is None:
         ids = as_subjects(holdout_subjects, len(fresh))
@@ -210,7 +129,7 @@ def domias_scores(
         rows = np.flatnonzero(~np.isin(ids, order[len(order) // 2 :]))
         known = np.delete(fresh, rows, axis=0)
     else:
-        known = as_matrix(reference, "reference records", rows=_FEWEST)
+        known = as_matrix(reference, "reference records", rows=FEWEST)
     whiten = whitening(np.concatenate([known, made]), dims)
     of_members = _log_ratio(whiten, fitted, made, known)
     return of_members, _log_ratio(whiten, fresh[rows], made, known), rows
@@ -228,18 +147,6 @@ def tpr_at_fpr(scores: npt.ArrayLike, labels: npt.ArrayLike, fpr: float) -> floa
     return float(np.mean(values[positive] > threshold))
 
 
-def _arms(*arms: npt.ArrayLike) -> list[FloatArray]:
-    names = ("training records", "held-out records", "synthetic records")
-    checked = [as_matrix(a, n, rows=_FEWEST) for a, n in zip(arms, names, strict=True)]
-    if len({arm.shape[1] for arm in checked}) > 1:
-        raise EvaluationError(
-            "Training, held-out and synthetic records have different columns.",
-            given=[arm.shape[1] for arm in checked],
-            allowed="equal numbers of columns",
-        )
-    return checked
-
-
 def _log_ratio(
     whiten: Affine, records: FloatArray, synthetic: FloatArray, reference: FloatArray
 ) -> FloatArray:
@@ -252,8 +159,8 @@ def _log_ratio(
     at = whiten(records)
     to_synthetic = cdist(at, whiten(synthetic)).min(axis=1)
     to_reference = cdist(at, whiten(reference)).min(axis=1)
-    ratio: FloatArray = np.log(np.maximum(to_reference, _COPY)) - np.log(
-        np.maximum(to_synthetic, _COPY)
+    ratio: FloatArray = np.log(np.maximum(to_reference, ROUNDING)) - np.log(
+        np.maximum(to_synthetic, ROUNDING)
     )
     return ratio
 

@@ -10,6 +10,8 @@ from casemix.core.metric import Family
 
 PASS, CAUTION, FAIL, UNDEFINED = "pass", "caution", "fail", "undefined"
 _CLEAR = 0.05  # p-value of a disparity, all comparisons of a modality together (Bonferroni)
+_MOST_COPIES = 0.005  # of the records, above the share of held-out ones that equal a training one
+_CLEAR_COPIES = 0.01  # p-value of more copies than that share
 
 
 class About(enum.StrEnum):
@@ -113,14 +115,33 @@ def _of_subgroups(modality: str, found: Mapping[str, Any]) -> Iterator[dict[str,
 
 
 def _copying(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
-    ratio, copies = score.get("value"), score.get("details", {}).get("exact_copies")
-    verdict = UNDEFINED
-    if ratio is not None and copies is not None:
-        verdict = PASS if ratio >= 0.75 else CAUTION
-        verdict = FAIL if copies > 0.005 or ratio < 0.5 else verdict
-    threshold = "nearest-record ratio at least 0.75 (caution: 0.5), at most 0.5 % exact copies"
-    name = f"{modality}: not copied"
-    return _verdict(name, About.COPYING, Family.PRIVACY, verdict, threshold, ratio)
+    ratio = score.get("value")
+    near = UNDEFINED if ratio is None else _falling(-ratio, -0.75, -0.5)
+    both = {near, _copies(score.get("details", {}))}
+    return _verdict(
+        f"{modality}: not copied",
+        About.COPYING,
+        Family.PRIVACY,
+        next(v for v in (FAIL, UNDEFINED, CAUTION, PASS) if v in both),
+        f"nearest-record ratio at least 0.75 (caution: 0.5); at most {_MOST_COPIES:.1%} more "
+        "records than among held-out ones equal one training subject's alone (caution: more, but "
+        f"within chance, p at least {_CLEAR_COPIES}, or clearly more that equal several "
+        f"subjects'); at most {_MOST_COPIES:.1%} exact copies where no held-out record equals any",
+        ratio,
+    )
+
+
+def _copies(details: Mapping[str, Any]) -> str:
+    """Return whether more records equal a training record than held-out ones do."""
+    if "exact_copies" not in details:
+        return UNDEFINED
+    if details["usual_copies"] == 0:
+        return FAIL if details["exact_copies"] > _MOST_COPIES else PASS
+    many = details["exact_copies"] - details["usual_copies"] > _MOST_COPIES
+    unique = details["unique_copies"] - details["usual_unique_copies"] > _MOST_COPIES
+    if unique and details["unique_copies_p_value"] < _CLEAR_COPIES:
+        return FAIL
+    return CAUTION if unique or (many and details["copies_p_value"] < _CLEAR_COPIES) else PASS
 
 
 def _membership(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:

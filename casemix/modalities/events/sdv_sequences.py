@@ -21,9 +21,7 @@ SEQUENCE = "sequence"
 _TABLE = "events"
 
 
-def fit_par(
-    rows: pd.DataFrame, context: list[str], *, epochs: int, segment: int, who: str, seed: int
-) -> Any:
+def fit_par(rows: pd.DataFrame, context: list[str], *, epochs: int, who: str, seed: int) -> Any:
     """Return a fitted PARSynthesizer.
 
     Args:
@@ -31,7 +29,6 @@ def fit_par(
             without missing cells, and levels as text.
         context: columns that do not change within a sequence.
         epochs: passes over the sequences.
-        segment: events of a training sequence.
         who: the generator's registry name.
         seed: the seed of everything random.
 
@@ -49,7 +46,6 @@ def fit_par(
             enforce_min_max_values=False,
             enforce_rounding=False,
             context_columns=context,
-            segment_size=segment,
             epochs=epochs,
             cuda=False,
         )

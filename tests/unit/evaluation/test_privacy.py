@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from casemix.errors import EvaluationError
-from casemix.evaluation.privacy import domias, nearest_record, tpr_at_fpr
+from casemix.evaluation.privacy import domias, tpr_at_fpr
 
 
 def people(n: int, seed: int) -> np.ndarray:
@@ -17,21 +17,10 @@ TRAIN, HOLDOUT = people(200, 0), people(200, 1)
 
 
 def test_copying_the_training_records_is_found_by_every_number():
-    near = nearest_record(TRAIN, HOLDOUT, TRAIN.copy(), seed=0)
-    assert near.exact_copies == 1.0
-    assert near.ratio < 1e-6
-    assert near.closer_to_train.value == 1.0
     attack = domias(TRAIN, HOLDOUT, TRAIN.copy(), seed=0)
     assert attack.auc.value > 0.99
     assert attack.tpr_at_1_percent.value > 0.95
     assert attack.auc.interval[0] > attack.control.interval[1]
-
-
-def test_fresh_records_look_like_held_out_ones():
-    near = nearest_record(TRAIN, HOLDOUT, people(200, 2), seed=0)
-    assert near.exact_copies == 0.0
-    assert near.ratio == pytest.approx(1.0, abs=0.15)
-    assert near.closer_to_train.interval[0] < 0.5 < near.closer_to_train.interval[1]
 
 
 def test_attack_on_fresh_records_is_chance():
@@ -74,15 +63,14 @@ def test_tpr_at_fpr_equals_the_roc_curve():
         assert tpr_at_fpr(scores, labels, fpr) == pytest.approx(true[false <= fpr].max())
 
 
-@pytest.mark.parametrize("measure", [nearest_record, domias])
-def test_too_few_records_are_an_error(measure):
+def test_too_few_records_are_an_error():
     with pytest.raises(EvaluationError, match="held-out records"):
-        measure(TRAIN, HOLDOUT[:3], TRAIN, seed=0)
+        domias(TRAIN, HOLDOUT[:3], TRAIN, seed=0)
 
 
 def test_different_columns_are_an_error():
     with pytest.raises(EvaluationError, match="different columns"):
-        nearest_record(TRAIN, HOLDOUT, TRAIN[:, :4], seed=0)
+        domias(TRAIN, HOLDOUT, TRAIN[:, :4], seed=0)
 
 
 def test_records_of_one_subject_do_not_give_each_other_away():
@@ -115,10 +103,3 @@ def test_intervals_do_not_shrink_where_subjects_have_several_equal_records():
     )
     width = np.diff(again.auc.interval) / np.diff(once.auc.interval)
     assert width[0] > 0.8  # resampled record by record it would be .58
-
-
-def test_the_ratio_of_nearest_distances_has_an_interval_around_it():
-    near = nearest_record(TRAIN, HOLDOUT, people(200, 2), seed=0)
-    low, high = near.interval
-    assert low < near.ratio < high
-    assert high - low < 0.5

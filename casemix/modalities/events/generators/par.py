@@ -30,13 +30,13 @@ class Config:
     """The budget, which keeps PAR to minutes: its time grows with codes, events and subjects.
 
     Args:
-        epochs: passes over the histories.
+        epochs: passes over the histories; 128 are what SDV makes by default.
         most: histories that are learnt from, drawn at random.
         longest: events of a history that are learnt from.
         least: subjects with a code, before it may come out.
     """
 
-    epochs: int = 10
+    epochs: int = 128
     most: int = 500
     longest: int = 60
     least: int = 5
@@ -85,7 +85,6 @@ class Par(Generator):
             whole,
             [str(name) for name in context],
             epochs=config.epochs,
-            segment=config.longest,
             who=_NAME,
             seed=seed,
         )
