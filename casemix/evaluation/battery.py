@@ -136,7 +136,7 @@ def _nearest_record(data: EvalData, seed: int) -> Score:
         found.ratio if defined else None,
         found.interval if defined else None,
         _n(data),
-        note=data.embedder if defined else _NO_RATIO,
+        note=data.embedder if defined else f"{data.embedder}; {_NO_RATIO}",
         details=details,
     )
 

@@ -123,10 +123,9 @@ def _copying(modality: str, score: Mapping[str, Any]) -> dict[str, Any]:
         About.COPYING,
         Family.PRIVACY,
         next(v for v in (FAIL, UNDEFINED, CAUTION, PASS) if v in both),
-        f"nearest-record ratio at least 0.75 (caution: 0.5); at most {_MOST_COPIES:.1%} more "
-        "records than among held-out ones equal one training subject's alone (caution: more, but "
-        f"within chance, p at least {_CLEAR_COPIES}, or clearly more that equal several "
-        f"subjects'); at most {_MOST_COPIES:.1%} exact copies where no held-out record equals any",
+        f"nearest-record ratio at least 0.75 (caution: 0.5); at most {_MOST_COPIES:.1%} more exact "
+        "copies than among held-out records (caution: within chance, or of what several subjects "
+        "have in common)",
         ratio,
     )
 

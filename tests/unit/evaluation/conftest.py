@@ -48,3 +48,9 @@ def cohort() -> Callable[..., Pairs]:
 @pytest.fixture(scope="session")
 def shuffled() -> Callable[[Pairs, int], Pairs]:
     return shuffle_links
+
+
+def people(n: int, seed: int) -> np.ndarray:
+    """Return records of ten correlated columns, (n, 10), the same population for every seed."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 10)) @ np.random.default_rng(99).normal(size=(10, 10))

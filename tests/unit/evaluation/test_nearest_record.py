@@ -8,11 +8,7 @@ from casemix.errors import EvaluationError
 from casemix.evaluation.coincidences import excess
 from casemix.evaluation.nearest_record import nearest_record
 
-
-def people(n: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, 10)) @ np.random.default_rng(99).normal(size=(10, 10))
-
+from .conftest import people
 
 TRAIN, HOLDOUT = people(200, 0), people(200, 1)
 

@@ -7,11 +7,7 @@ from sklearn.metrics import roc_curve
 from casemix.errors import EvaluationError
 from casemix.evaluation.privacy import domias, tpr_at_fpr
 
-
-def people(n: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(n, 10)) @ np.random.default_rng(99).normal(size=(10, 10))
-
+from .conftest import people
 
 TRAIN, HOLDOUT = people(200, 0), people(200, 1)
 
