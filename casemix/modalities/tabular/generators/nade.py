@@ -22,12 +22,16 @@ from casemix.core.training import TrainConfig, load_state, seeded, state_arrays,
 from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.tokens import MASKED
 from casemix.modalities.tabular.nade.build import network
-from casemix.modalities.tabular.nade.correcting import critic_of, raking_of
-from casemix.modalities.tabular.nade.critic import SILENT, Critic, CriticConfig
+from casemix.modalities.tabular.nade.critic import (
+    SILENT,
+    Contrast,
+    Critic,
+    CriticConfig,
+    fit_critic,
+)
 from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Nade as Network
-from casemix.modalities.tabular.nade.raking import Raking
 from casemix.modalities.tabular.records import check_fit, fitted_or_error
 
 _NAME = "tabular/nade"
@@ -37,6 +41,7 @@ _FEWEST_STEPS = 320  # of the optimiser; a narrow network cannot learn rows by h
 _WIDTH = 1.5  # most width of the sums, per square root of the rows
 _THINNED = 6.0  # least dropout, times the square root of the rows
 _MOST_DROPOUT = 0.3
+_DRAWS_UNSEEN = 2  # per row of the subjects that a network leaves out
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ class Nade(Generator):
     that the errors of one are not those of the next. Where rows are many, boosted trees learn
     what tells real ones from a network's draws, as far as the subjects that it left out bear it
     out, and each row is chosen among several candidates in proportion to that density ratio
-    (sampling-importance resampling), with factors that give each column its frequencies (raking).
-    Levels and numbers of few subjects are neither learnt nor shown (`RareValues`).
+    (sampling-importance resampling). Levels and numbers of few subjects are neither learnt nor
+    shown (`RareValues`).
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
@@ -104,7 +109,6 @@ class Nade(Generator):
         self._rows: RowTokens | None = None
         self._widths: tuple[int, int]
         self._members: Sequence[Member] = ()
-        self._raking: Raking | None = None
 
     @property
     def codes(self) -> CodeColumns:
@@ -122,31 +126,14 @@ class Nade(Generator):
         subjects = given.rows["subject_id"].to_numpy()
         left_out = _left_out(subjects, c.networks, seed)
         self._widths = self._sized(int((left_out != 0).sum()))
-        corrected = left_out.max() >= 0 and len(tokens) >= c.critic.rows
-        self._raking = None
         members = []
         for k in range(max(left_out.max() + 1, 1)):
             learnt, own_seed = left_out != k, seeding.child(seed, "network", k)
             net = seeded(own_seed, partial(network, rows.table, k, self._widths))
             part = progress.within(f"network {k}")
             self._train(net, tokens[learnt], subjects[learnt], own_seed, part)
-            critic = SILENT
-            if corrected:
-                parts = tokens[learnt], tokens[~learnt], rows.table.conditional
-                critic = critic_of(
-                    net, *parts, c.critic, batch=c.batch, seed=own_seed, progress=part
-                )
+            critic = self._critic(net, tokens, learnt, rows.table.conditional, own_seed, part)
             members.append(Member(net, critic))
-        if corrected:
-            self._raking = raking_of(
-                members,
-                tokens,
-                rows.table,
-                candidates=c.candidates,
-                batch=c.batch,
-                seed=seeding.child(seed, "raking"),
-                progress=progress,
-            )
         self._rows, self._members = rows, members
         return self
 
@@ -178,6 +165,32 @@ class Nade(Generator):
     def _dropout(self, n: int) -> float:
         return max(self.config.dropout, min(_MOST_DROPOUT, _THINNED / n**0.5))
 
+    def _critic(
+        self,
+        net: Network,
+        tokens: torch.Tensor,
+        learnt: np.ndarray,
+        given: int,
+        seed: int,
+        progress: Progress,
+    ) -> Critic:
+        """Fit a network's critic, on rows drawn given what the training rows were given."""
+        if learnt.all() or len(tokens) < self.config.critic.rows:
+            return SILENT
+        drawing = Drawing([Member(net, SILENT)], 1, self.config.batch, seed)
+
+        def contrast(real: torch.Tensor, draws: int, name: str) -> Contrast:
+            again = real.repeat(draws, 1)
+            known = (torch.arange(real.shape[1]) < given).expand(again.shape)
+            ids = [f"{name}.{i}" for i in range(len(again))]
+            with progress.step("rows for the critic", len(again)) as bar:
+                return Contrast(real.numpy(), drawing.rows(again, known, ids, bar))
+
+        config = self.config.critic
+        seen = contrast(tokens[learnt], config.draws, "learnt")
+        unseen = contrast(tokens[~learnt], _DRAWS_UNSEEN, "unseen")
+        return fit_critic(seen, unseen, config, seed=seeding.child(seed, "critic"))
+
     @property
     def _tokens(self) -> RowTokens:
         return fitted_or_error(self._rows, _NAME)
@@ -190,8 +203,7 @@ class Nade(Generator):
         asked = given.align(rows.fitted.given)
         known = rows.known(asked)
         tokens, _ = rows.table.asked(known)
-        c = self.config
-        drawing = Drawing(self._members, self._raking, c.candidates, c.batch, seed)
+        drawing = Drawing(self._members, self.config.candidates, self.config.batch, seed)
         with (progress or Progress()).step("rows", len(tokens)) as bar:
             drawn = drawing.rows(tokens, tokens != MASKED, known.sample_ids, bar)
         within = seeding.uniform(seed, known.sample_ids, drawn.shape[1], stream="within")
@@ -203,10 +215,7 @@ class Nade(Generator):
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
             draft.json("rows", rows.to_json())
-            about = {"widths": list(self._widths), "count": len(self._members)}
-            draft.json("networks", about | {"raked": self._raking is not None})
-            if self._raking is not None:
-                draft.arrays("raking", asdict(self._raking))
+            draft.json("networks", {"widths": list(self._widths), "count": len(self._members)})
             for k, member in enumerate(self._members):
                 draft.arrays(f"network{k}", state_arrays(member.net))
                 draft.arrays(f"critic{k}", member.critic.arrays())
@@ -221,7 +230,6 @@ class Nade(Generator):
         model = cls(Config(**config | made))
         model._rows = RowTokens.from_json(saved.json("rows"))
         about = saved.json("networks")
-        model._raking = Raking(**saved.arrays("raking")) if about["raked"] else None
         hidden, inner = about["widths"]
         model._widths = (hidden, inner)
         table = model._rows.table

@@ -19,7 +19,6 @@ from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Nade
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
-from casemix.modalities.tabular.nade.raking import Raking
 
 SIZES = (3, 2, 4)
 ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row there is, (24, 3)
@@ -81,8 +80,7 @@ def test_weighted_draws_around_a_known_cell_are_rows_of_the_whole_that_have_it(n
     code = ROWS @ torch.tensor([8, 4, 1])
     error = []
     for candidates in (1, 40):
-        drawing = Drawing([Member(net, SILENT)], None, candidates, 1000, 0)
-        drawn = drawing.rows(tokens, known, ids, Step())
+        drawn = Drawing([Member(net, SILENT)], candidates, 1000, 0).rows(tokens, known, ids, Step())
         found = torch.from_numpy(drawn) @ torch.tensor([8, 4, 1])
         share = torch.stack([(found == c).float().mean() for c in code[whole > 0]])
         error.append(float((share - expected).abs().sum()))
@@ -155,39 +153,10 @@ def test_candidates_are_chosen_in_proportion_to_the_density_ratio(net):
     start = torch.ones(n, 3, dtype=torch.long), torch.zeros(n, 3, dtype=torch.bool)
     ids = [str(i) for i in range(n)]
     plain, chosen = (
-        Drawing([Member(net, critic)], None, 30, 500, seed=0).rows(*start, ids, Step())[:, 1].mean()
+        Drawing([Member(net, critic)], 30, 500, seed=0).rows(*start, ids, Step())[:, 1].mean()
         for critic in (SILENT, threefold)
     )
     assert chosen == pytest.approx(3 * plain / (3 * plain + 1 - plain), abs=0.03)
-
-
-def test_raked_candidates_have_the_frequencies_of_the_training_rows(net):
-    n, rng = 6000, np.random.default_rng(0)
-    start = torch.ones(n, 3, dtype=torch.long), torch.zeros(n, 3, dtype=torch.bool)
-    ids = [str(i) for i in range(n)]
-    wanted = [n * rng.dirichlet(np.full(size, 8.0)) for size in SIZES]
-    drawing = Drawing([Member(net, SILENT)], None, 30, 500, seed=0)
-    raking = Raking.fit(wanted, 0, *drawing.weighted(*start, ids, Step()))
-
-    def off(seed, raking):
-        """Return the distance to the wanted frequencies, mean over columns."""
-        made = Drawing([Member(net, SILENT)], raking, 30, 500, seed).rows(*start, ids, Step())
-        of_columns = zip(made.T, wanted, strict=True)
-        return np.mean(
-            [np.abs(np.bincount(x, minlength=len(w)) - w).sum() / n for x, w in of_columns]
-        )
-
-    assert off(1, None) > 0.15
-    assert off(1, raking) < 0.04
-
-
-def test_columns_that_are_only_given_are_not_raked():
-    rng = np.random.default_rng(0)
-    rows = rng.integers(0, 2, size=(4, 1000, 2))
-    rows[:, :, 0] = rows[0, :, 0]
-    raking = Raking.fit([np.array([900.0, 100.0])] * 2, 1, rows, np.zeros((4, 1000)))
-    assert not raking.factors[:2].any()
-    assert raking.factors[2] > raking.factors[3]
 
 
 def test_pairs_that_never_meet_are_unlikely_and_a_subject_counts_once():
