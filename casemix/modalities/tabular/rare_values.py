@@ -204,7 +204,8 @@ def _alike(field: Field, level: str, shares: Mapping[str, float]) -> tuple[list[
         nearness = {c: -abs(field.levels.index(c) - at) for c in shares}
     else:
         nearness = {c: _common_beginning(c, level) for c in shares}
-    nearest = [c for c in shares if nearness[c] == max(nearness.values())]
+    most = max(nearness.values(), default=0)
+    nearest = [c for c in shares if nearness[c] == most]
     weights = np.cumsum([shares[c] for c in nearest])
     return nearest, weights / weights[-1] if nearest else weights
 

@@ -51,7 +51,7 @@ class Config:
     Args:
         hidden: most width of the sums of embeddings; few rows get less.
         inner: most width of each column's own layer; at most half of ``hidden``.
-        dropout: least share of both that training drops; few rows get more.
+        dropout: least share of both that each row does without; few rows get more.
         bins: most quantile bins of a number.
         rows_per_bin: least training rows of each.
         whole: share of training rows of which no cell is known from the start; the less, the
@@ -108,6 +108,7 @@ class Nade(Generator):
         self.config = config or Config()
         self._rows: RowTokens | None = None
         self._widths: tuple[int, int]
+        self._dropout: float
         self._members: Sequence[Member] = ()
 
     @property
@@ -125,11 +126,12 @@ class Nade(Generator):
         tokens = rows.table.encode(cells)[0]
         subjects = given.rows["subject_id"].to_numpy()
         left_out = _left_out(subjects, c.networks, seed)
-        self._widths = self._sized(int((left_out != 0).sum()))
+        n = int((left_out != 0).sum())
+        self._widths, self._dropout = self._sized(n), self._thinned(n)
         members = []
         for k in range(max(left_out.max() + 1, 1)):
             learnt, own_seed = left_out != k, seeding.child(seed, "network", k)
-            net = seeded(own_seed, partial(network, rows.table, k, self._widths))
+            net = seeded(own_seed, partial(network, rows.table, k, self._widths, self._dropout))
             part = progress.within(f"network {k}")
             self._train(net, tokens[learnt], subjects[learnt], own_seed, part)
             critic = self._critic(net, tokens, learnt, rows.table.conditional, own_seed, part)
@@ -147,7 +149,7 @@ class Nade(Generator):
     ) -> None:
         net.count_pairs(tokens.numpy(), subjects)
         n = len(tokens)
-        loss = KnownCells(tokens, self.config.whole, self._dropout(n), self._widths)
+        loss = KnownCells(tokens, self.config.whole, net)
         train(net, loss, n, self._training(n), seed=seed, progress=progress, label="rows")
 
     def _training(self, n: int) -> TrainConfig:
@@ -162,7 +164,8 @@ class Nade(Generator):
         hidden = min(self.config.hidden, max(16, round(_WIDTH * n**0.5)))
         return hidden, min(self.config.inner, max(8, hidden // 2))
 
-    def _dropout(self, n: int) -> float:
+    def _thinned(self, n: int) -> float:
+        """Return the dropout for n rows."""
         return max(self.config.dropout, min(_MOST_DROPOUT, _THINNED / n**0.5))
 
     def _critic(
@@ -215,7 +218,8 @@ class Nade(Generator):
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
             draft.json("rows", rows.to_json())
-            draft.json("networks", {"widths": list(self._widths), "count": len(self._members)})
+            about = {"widths": list(self._widths), "dropout": self._dropout}
+            draft.json("networks", {**about, "count": len(self._members)})
             for k, member in enumerate(self._members):
                 draft.arrays(f"network{k}", state_arrays(member.net))
                 draft.arrays(f"critic{k}", member.critic.arrays())
@@ -231,9 +235,9 @@ class Nade(Generator):
         model._rows = RowTokens.from_json(saved.json("rows"))
         about = saved.json("networks")
         hidden, inner = about["widths"]
-        model._widths = (hidden, inner)
-        table = model._rows.table
-        nets = [seeded(0, partial(network, table, k, model._widths)) for k in range(about["count"])]
+        model._widths, model._dropout = (hidden, inner), about["dropout"]
+        build = partial(network, model._rows.table, widths=model._widths, dropout=model._dropout)
+        nets = [seeded(0, partial(build, k)) for k in range(about["count"])]
         for k, net in enumerate(nets):
             load_state(net, saved.arrays(f"network{k}"))
         model._members = [

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from casemix.core.fields import Kind
 from casemix.modalities.tabular.masked.table import TokenTable
 from casemix.modalities.tabular.nade.network import Nade
+from casemix.modalities.tabular.sequential.column import ATOM
 
 _MANY = 16  # levels of a column whose pairs with others are counted, and which is drawn early
+_STEM = 3  # most characters by which levels of such a column are akin, as in code systems
 
 
-def network(table: TokenTable, k: int, widths: tuple[int, int]) -> Nade:
+def network(table: TokenTable, k: int, widths: tuple[int, int], dropout: float) -> Nade:
     """Return the k-th untrained network.
 
     Args:
         table: the vocabularies.
         k: even networks draw the columns of few levels as they come, odd ones the other way.
         widths: of the sums, and of each column's own layer.
+        dropout: share of both that each row does without.
     """
     many = [
         j
@@ -28,7 +33,9 @@ def network(table: TokenTable, k: int, widths: tuple[int, int]) -> Nade:
         _order(table, many, k),
         hidden=widths[0],
         inner=widths[1],
+        dropout=dropout,
         paired=many,
+        families=_families(table, many),
     )
 
 
@@ -37,3 +44,15 @@ def _order(table: TokenTable, many: list[int], k: int) -> list[int]:
     given, own = range(table.conditional), range(table.conditional, len(table.columns))
     rest = [j for j in own if j not in many]
     return [*given, *(j for j in own if j in many), *(rest[::-1] if k % 2 else rest)]
+
+
+def _families(table: TokenTable, many: list[int]) -> list[np.ndarray]:
+    """Return the families of each token, int64 (size, 3) per column: levels that begin alike."""
+    numbers: dict[tuple[int, str], int] = {}
+    found = [np.zeros((column.size, _STEM), dtype=np.int64) for column in table.columns]
+    for j in many:
+        for k, level in enumerate(table.columns[j].column.field.levels):
+            stems = [level[:length] for length in range(1, min(len(level), _STEM) + 1)]
+            own = [numbers.setdefault((j, stem), len(numbers) + 1) for stem in stems]
+            found[j][ATOM + k, : len(own)] = own
+    return found

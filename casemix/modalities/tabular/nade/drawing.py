@@ -75,8 +75,11 @@ class Drawing:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the k-th rows, (b, d), and their log-weights, (b,)."""
         member = self.members[k % len(self.members)]
-        u = seeding.uniform(self.seed, ids, tokens.shape[1], stream=f"candidate {k}")
-        rows = member.net.draw(tokens, known, torch.from_numpy(u).to(tokens.device))
-        ahead = member.net.ahead(rows, known).cpu().numpy()
+        cells, width = tokens.shape[1], sum(member.net.widths)
+        u = seeding.uniform(self.seed, ids, cells + width, stream=f"candidate {k}")
+        uniform, thinned = torch.from_numpy(u).to(tokens.device).split([cells, width], dim=1)
+        keep = member.net.kept(thinned)
+        rows = member.net.draw(tokens, known, uniform, keep)
+        ahead = member.net.ahead(rows, known, keep).cpu().numpy()
         drawn = rows.cpu().numpy()
         return drawn, ahead + member.critic.log_ratio(drawn)

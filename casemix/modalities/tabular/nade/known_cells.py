@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from casemix.modalities.tabular.nade.network import Keep
+from casemix.modalities.tabular.nade.network import Nade
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,12 @@ class KnownCells:
         tokens: training rows, int64 (n, d).
         whole: share of rows of which nothing is known from the start. Of the others any cells
             are, few more often than many, so that rows can be drawn given any cells.
-        dropout: share of both layers that each row does without.
-        widths: of the network's layers, hidden and inner.
+        net: says what rows do without.
     """
 
     tokens: torch.Tensor
     whole: float
-    dropout: float
-    widths: tuple[int, int]
+    net: Nade
 
     def __call__(
         self, model: nn.Module, positions: torch.Tensor, noise: torch.Generator
@@ -34,7 +32,8 @@ class KnownCells:
         where = positions.device
         tokens = self.tokens[positions.cpu()]
         known = self.known(len(tokens), noise)
-        keep = Keep(*(self._keep(len(tokens), k, noise).to(where) for k in self.widths))
+        thinned = torch.rand((len(tokens), sum(self.net.widths)), generator=noise)
+        keep = self.net.kept(thinned.to(where))
         found = model(tokens.to(where), known.to(where), keep)
         return found.sum() / (~known).sum().clamp(min=1).to(where)
 
@@ -43,7 +42,3 @@ class KnownCells:
         kind, rate = torch.rand((2, n, 1), generator=noise)
         cells = torch.rand((n, self.tokens.shape[1]), generator=noise)
         return (cells < rate**2) & (kind >= self.whole)
-
-    def _keep(self, n: int, width: int, noise: torch.Generator) -> torch.Tensor:
-        kept = torch.rand((n, width), generator=noise) >= self.dropout
-        return kept.float() / (1.0 - self.dropout)

@@ -15,10 +15,11 @@ from casemix.modalities.tabular.nade.pairs import PairLogOdds
 
 _NEVER = -30.0  # log share of a token that no training row has
 _SPREAD = 0.3  # of the embedding at the start
+_OWN = 0.03  # of that which a token of a family has to itself
 
 
 class Keep(NamedTuple):
-    """Factors of dropout, the same for all columns of a row.
+    """Factors of dropout, the same for all columns of a row: each row has a thinned network.
 
     Args:
         hidden: (b, hidden).
@@ -45,10 +46,15 @@ class Nade(nn.Module):
         order: the columns in the order in which they are drawn.
         hidden: width of the sums.
         inner: width of each column's own layer.
+        dropout: share of both that each row does without, in training and when it is drawn: rows
+            are drawn from a mixture of thinned networks, for which training was.
         paired: columns of many levels, whose pairs are counted by `count_pairs`.
+        families: of each token, numbered over all columns from 1, 0 = none, (size, k) per column.
+            Tokens of one family share part of their weights: rare ones have little else.
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
+        Gal and Ghahramani, Dropout as a Bayesian approximation, ICML 2016.
     """
 
     order: torch.Tensor
@@ -56,6 +62,7 @@ class Nade(nn.Module):
     first: torch.Tensor
     log_share: torch.Tensor
     place: torch.Tensor
+    families: torch.Tensor
 
     def __init__(
         self,
@@ -65,28 +72,43 @@ class Nade(nn.Module):
         *,
         hidden: int,
         inner: int,
+        dropout: float = 0.0,
         paired: Sequence[int] = (),
+        families: Sequence[np.ndarray] = (),
     ) -> None:
         super().__init__()
+        families = families or [np.zeros((len(c), 1), dtype=np.int64) for c in counts]
         counts, places = [counts[j] for j in order], [places[j] for j in order]
         d, self.sizes = len(order), [len(c) for c in counts]
+        self.widths, self.dropout = (hidden, inner), dropout
         self.register_buffer("order", torch.tensor(list(order)), persistent=False)
         self.register_buffer("place_in_order", torch.argsort(self.order), persistent=False)
         first = torch.from_numpy(np.cumsum([0, *self.sizes[:-1]]))
         share = torch.from_numpy(np.concatenate([_log_share(c) for c in counts]))
         place = torch.from_numpy(np.concatenate(places).astype(np.float32))
-        for name, value in {"first": first, "log_share": share, "place": place}.items():
+        kin = torch.from_numpy(np.concatenate([families[j] for j in order]))  # (tokens, k)
+        known = {"first": first, "log_share": share, "place": place, "families": kin}
+        for name, value in known.items():
             self.register_buffer(name, value, persistent=False)
         self.pairs = PairLogOdds(self.sizes, [k for k, j in enumerate(order) if j in paired])
-        self.embedding = nn.Embedding(sum(self.sizes), hidden)
-        nn.init.normal_(self.embedding.weight, std=_SPREAD)
+        spread = torch.where(kin.any(dim=1), _OWN, _SPREAD)[:, None]
+        self.embedding = nn.Parameter(spread * torch.randn(sum(self.sizes), hidden))
+        count = int(kin.max()) + 1
+        spread = _SPREAD * kin.shape[1] ** -0.5
+        self.family_embedding = nn.Parameter(spread * torch.randn(count, hidden))
         self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
         self.scale = nn.Parameter(torch.ones(d, hidden))
         self.shift = nn.Parameter(torch.zeros(d, hidden))
         self.weight = nn.Parameter(torch.randn(d, hidden, inner) * hidden**-0.5)
         self.offset = nn.Parameter(torch.zeros(d, inner))
         self.head = nn.Parameter(torch.zeros(sum(self.sizes), inner))  # starts as the shares
+        self.family_head = nn.Parameter(torch.zeros(count, inner))
         self.bias = nn.Parameter(torch.zeros(sum(self.sizes)))
+
+    def kept(self, uniform: torch.Tensor) -> Keep:
+        """Return what rows do without; ``uniform``: in (0, 1), (b, hidden + inner)."""
+        kept = (uniform >= self.dropout).float() / (1.0 - self.dropout)
+        return Keep(*kept.split(self.widths, dim=1))
 
     def count_pairs(self, tokens: np.ndarray, subjects: np.ndarray) -> None:
         """Learn which levels meet in rows (n, d) of so many subjects (n,), before training."""
@@ -100,7 +122,7 @@ class Nade(nn.Module):
         Args:
             tokens: (b, d).
             known: whether a cell is known from the start, bool (b, d).
-            keep: what training drops.
+            keep: what the rows do without.
         """
         tokens, known = tokens[:, self.order], known[:, self.order]
         before = torch.ones(known.shape[1], known.shape[1], device=known.device).tril(-1)
@@ -121,13 +143,22 @@ class Nade(nn.Module):
     def _cells(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the embedding of each cell, (b, d, hidden)."""
         at = tokens + self.first
-        embedded: torch.Tensor = self.embedding(at)
+        embedded = functional.embedding(at, self._embeddings())
         return torch.addcmul(embedded, self.place[at][:, :, None], self.slope)
+
+    def _embeddings(self) -> torch.Tensor:
+        """Return the embedding of each token, (tokens, hidden)."""
+        return self.embedding + self._of_families(self.family_embedding)
+
+    def _of_families(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return the sum of the weights of each token's families, (tokens, width)."""
+        return functional.embedding_bag(self.families, weights, mode="sum", padding_idx=0)
 
     def _heads(self) -> list[_Head]:
         """Return the softmax of each column."""
         # Split once: a slice per column would have a gradient of full size per column.
-        parts = (x.split(self.sizes) for x in (self.head, self.bias, self.log_share))
+        head = self.head + self._of_families(self.family_head)
+        parts = (x.split(self.sizes) for x in (head, self.bias, self.log_share))
         return [_Head(*own) for own in zip(*parts, strict=True)]
 
     def _state(self, total: torch.Tensor, shift: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -136,7 +167,11 @@ class Nade(nn.Module):
 
     @torch.inference_mode()
     def draw(
-        self, tokens: torch.Tensor, known: torch.Tensor, uniform: torch.Tensor
+        self,
+        tokens: torch.Tensor,
+        known: torch.Tensor,
+        uniform: torch.Tensor,
+        keep: Keep = NOTHING_DROPPED,
     ) -> torch.Tensor:
         """Return rows (b, d): known cells as they are, the others drawn column after column.
 
@@ -144,24 +179,28 @@ class Nade(nn.Module):
             tokens: (b, d), anything where not known.
             known: bool (b, d).
             uniform: one number in (0, 1) per cell, (b, d).
+            keep: what the rows do without.
         """
         tokens, known = tokens[:, self.order], known[:, self.order]
         uniform = uniform[:, self.order]
         drawn, cells = tokens.clone(), self._cells(tokens) * known[:, :, None]
+        embeddings = self._embeddings()
         total = cells.sum(1)  # (b, hidden): of the cells known so far
         for j, head in enumerate(self._heads()):
-            state = self._state(total - cells[:, j], self.shift[j], self.scale[j])
-            inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j]))
+            state = self._state(total - cells[:, j], self.shift[j], self.scale[j]) * keep.hidden
+            inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j])) * keep.inner
             logits = sum(self.pairs.of(j, drawn, known), head(inner))
             found = torch.where(known[:, j], tokens[:, j], _pick(logits, uniform[:, j]))
             drawn[:, j] = found
             at = found + self.first[j]
-            own = self.embedding(at) + self.place[at][:, None] * self.slope[j]
+            own = embeddings[at] + self.place[at][:, None] * self.slope[j]
             total = total - cells[:, j] + own
         return drawn[:, self.place_in_order]
 
     @torch.inference_mode()
-    def ahead(self, tokens: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    def ahead(
+        self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep = NOTHING_DROPPED
+    ) -> torch.Tensor:
         """Return how much likelier rows are as whole rows than as drawn around what is known.
 
         Cells that are known before their turn change what a network says of those drawn earlier,
@@ -171,6 +210,7 @@ class Nade(nn.Module):
         Args:
             tokens: whole rows, (b, d).
             known: bool (b, d).
+            keep: what the rows do without.
 
         Returns:
             Log-probabilities less those of the draw, float (b,); 0 where the known cells come
@@ -180,8 +220,8 @@ class Nade(nn.Module):
         early = (mine[:, 1:] & ~mine[:, :-1]).any(dim=1)
         if not early.any():
             return torch.zeros(len(tokens), device=tokens.device)
-        whole = self(tokens, torch.zeros_like(known)).sum(dim=1)
-        return (self(tokens, known).sum(dim=1) - whole) * early
+        whole = self(tokens, torch.zeros_like(known), keep).sum(dim=1)
+        return (self(tokens, known, keep).sum(dim=1) - whole) * early
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ import pytest
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from casemix.core.fields import Field, Kind, Schema
 from casemix.core.progress import Step
 from casemix.core.training import seeded
+from casemix.modalities.tabular.masked.table import TokenTable
+from casemix.modalities.tabular.nade.build import network
 from casemix.modalities.tabular.nade.critic import (
     SILENT,
     Contrast,
@@ -17,8 +20,9 @@ from casemix.modalities.tabular.nade.critic import (
 )
 from casemix.modalities.tabular.nade.drawing import Drawing, Member
 from casemix.modalities.tabular.nade.known_cells import KnownCells
-from casemix.modalities.tabular.nade.network import Nade
+from casemix.modalities.tabular.nade.network import Keep, Nade
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
+from casemix.modalities.tabular.sequential.column import ATOM
 
 SIZES = (3, 2, 4)
 ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row there is, (24, 3)
@@ -26,15 +30,17 @@ ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row th
 
 @pytest.fixture(scope="module", params=[(0, 1, 2), (2, 0, 1)], ids=str)
 def net(request):
-    counts = [np.arange(1.0, size + 1) for size in SIZES]
-    places = [np.linspace(-1, 1, size) for size in SIZES]
-    made = seeded(
-        0, lambda: Nade(counts, places, request.param, hidden=16, inner=8, paired=[0, 2])
-    ).eval()
+    made = seeded(0, lambda: _untrained(request.param)).eval()
     with torch.no_grad():  # an untrained network says nothing but the marginals
         made.head.normal_(generator=torch.Generator().manual_seed(0))
     made.count_pairs(ROWS.numpy()[::3], np.arange(8))
     return made
+
+
+def _untrained(order, dropout=0.0):
+    counts = [np.arange(1.0, size + 1) for size in SIZES]
+    places = [np.linspace(-1, 1, size) for size in SIZES]
+    return Nade(counts, places, order, hidden=16, inner=8, dropout=dropout, paired=[0, 2])
 
 
 def log_probability(net, known):
@@ -56,6 +62,43 @@ def test_rows_are_drawn_with_the_probability_that_the_network_gives_them(net):
     share = torch.bincount(code, minlength=24) / n
     expected = log_probability(net, nothing[0]).exp()
     assert np.allclose(share, expected, atol=0.008)
+
+
+def test_rows_are_drawn_from_the_mixture_of_thinned_networks(net):
+    n, masks = 40_000, 16
+    rng = np.random.default_rng(1)
+    thin = seeded(1, lambda: _untrained(net.order.tolist(), dropout=0.5)).eval()
+    thin.load_state_dict(net.state_dict())
+    own = thin.kept(torch.from_numpy(rng.random((masks, sum(thin.widths)))))
+    which = torch.arange(n) % masks
+    nothing = torch.zeros(n, 3, dtype=torch.bool)
+    start = torch.ones(n, 3, dtype=torch.long), nothing, torch.from_numpy(rng.random((n, 3)))
+    drawn = thin.draw(*start, Keep(own.hidden[which], own.inner[which]))
+    share = torch.bincount(drawn @ torch.tensor([8, 4, 1]), minlength=24) / n
+    with torch.no_grad():
+        single = [
+            -thin(ROWS, nothing[:24], Keep(*(x[k].expand(24, -1) for x in own))).sum(1)
+            for k in range(masks)
+        ]
+    expected = torch.stack(single).double().exp().mean(0)
+    assert np.allclose(share, expected, atol=0.008)
+    assert float((expected - log_probability(thin, nothing[0]).exp()).abs().sum()) > 0.03
+
+
+def test_what_a_family_has_learnt_speaks_for_a_token_without_rows():
+    families = [np.array([[1], [1], [2], [2]]), np.zeros((2, 1), dtype=np.int64)]
+    rows = torch.tensor([[0, 0], [2, 1]]).repeat(64, 1)  # tokens 1 and 3 are never seen
+    counts, places = [np.ones(4), np.ones(2)], [np.zeros(4), np.zeros(2)]
+    made = seeded(0, lambda: Nade(counts, places, (0, 1), hidden=8, inner=8, families=families))
+    steps = torch.optim.AdamW(made.parameters(), lr=0.02)
+    for _ in range(100):
+        steps.zero_grad()
+        made(rows, torch.zeros_like(rows, dtype=torch.bool)).mean().backward()
+        steps.step()
+    akin = torch.tensor([[1, 0], [3, 1]])
+    with torch.no_grad():
+        losses = made(akin, torch.zeros_like(akin, dtype=torch.bool))[:, 1]
+    assert float(losses.max()) < 0.2
 
 
 def test_a_known_last_cell_speaks_to_the_first_one_and_an_unknown_one_does_not(net):
@@ -88,8 +131,8 @@ def test_weighted_draws_around_a_known_cell_are_rows_of_the_whole_that_have_it(n
     assert error[0] > 4 * error[1]
 
 
-def test_known_cells_are_not_judged_and_whole_rows_have_none():
-    loss = KnownCells(ROWS, 0.5, 0.1, (16, 8))
+def test_known_cells_are_not_judged_and_whole_rows_have_none(net):
+    loss = KnownCells(ROWS, 0.5, net)
     known = loss.known(4000, torch.Generator().manual_seed(0))
     assert 0.5 < float((~known.any(dim=1)).float().mean()) < 0.9
     assert float(known.float().mean()) == pytest.approx(0.5 / 3, abs=0.02)
@@ -173,3 +216,18 @@ def test_pairs_that_never_meet_are_unlikely_and_a_subject_counts_once():
     assert float(found.diagonal().max()) < -3
     others = found[~torch.eye(4, dtype=torch.bool)]
     assert torch.allclose(others, torch.tensor(np.log(4 / 3), dtype=torch.float32), atol=0.15)
+
+
+def test_levels_that_begin_alike_are_of_one_family():
+    levels = tuple(sorted(["250.1", "250.2", "25", "401", *(f"V{i:02}" for i in range(14))]))
+    field = Field("diagnosis", Kind.CATEGORICAL, levels=levels)
+    cells = np.repeat(np.arange(len(levels), dtype=float), 3)[:, None]
+    table = TokenTable.fit(
+        cells, np.arange(len(cells)), Schema((field,)), 0, bins=4, rows_per_bin=5
+    )
+    families = network(table, 0, (8, 4), 0.0).families.numpy()
+    own = dict(zip(levels, families[ATOM:], strict=True))
+    assert own["250.1"].tolist() == own["250.2"].tolist()
+    assert own["25"].tolist() == [*own["250.1"][:2], 0]
+    assert not set(own["401"]) & set(own["250.1"])
+    assert not families[:ATOM].any()
