@@ -1,7 +1,7 @@
 """Our table generators beside SDV's on the same split, in one run.
 
 Usage:
-  python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--seed S] [--out FILE]
+  python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--jobs J] [--out FILE]
   python benchmarks/tabular.py table [--out FILE]
   python benchmarks/tabular.py privacy [--part PART] [--splits K] [--patients N] [--arms A,B]
   python benchmarks/tabular.py scale [--rows N] [--shards K] [--arms NAME] [--part PART]
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,18 +61,20 @@ SHOWN = {
 
 def run(options: argparse.Namespace) -> None:
     """Measure the methods that the results file lacks, each in its own process."""
-    for name in options.arms or arms.names():
-        done = [
-            r["arm"] for r in results.read(options.out) if key(r) == (options.part, options.seed)
-        ]
-        if name in done:
-            continue
+    rows = [r for r in results.read(options.out) if key(r) == (options.part, options.seed)]
+    done = {row["arm"] for row in rows}
+
+    def measure(name: str) -> None:
         print(f"{options.part}, seed {options.seed}: {name}", flush=True)
         # The last --arms counts.
         command = [sys.executable, __file__, "one", *sys.argv[2:], "--arms", name]
         ended = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=False)
         if ended.returncode:
             print(f"failed: {name}", flush=True)
+
+    missing = [name for name in options.arms or arms.names() if name not in done]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(measure, missing))
     table(options)
 
 
@@ -161,9 +164,11 @@ def scale(options: argparse.Namespace) -> None:
 
 
 def table(options: argparse.Namespace) -> None:
-    """Print the results as Markdown."""
+    """Print the results as Markdown, the methods in their own order."""
+    place = {name: k for k, name in enumerate(arms.names())}
     for part, seed in dict.fromkeys(key(r) for r in results.read(options.out)):
         rows = [r for r in results.read(options.out) if key(r) == (part, seed)]
+        rows.sort(key=lambda row: place.get(row["arm"], len(place)))
         print(f"\n{part}, seed {seed}\n\n| Method | {' | '.join(SHOWN.values())} |")
         print("|---" * (len(SHOWN) + 1) + "|")
         for row in rows:
@@ -224,6 +229,7 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, help="rows to make; default as many as held out")
     parser.add_argument("--triples", type=int, default=3, help="of given columns, at most")
+    parser.add_argument("--jobs", type=int, default=1, help="methods measured at a time, for run")
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--sdv-rows", type=int, default=Budget.rows)
     parser.add_argument("--gan-epochs", type=int, default=Budget.gan_epochs)
