@@ -9,7 +9,7 @@ from casemix.modalities.tabular.masked.table import TokenTable
 from casemix.modalities.tabular.nade.network import Nade
 from casemix.modalities.tabular.sequential.column import ATOM
 
-_MANY = 16  # levels of a column whose pairs with others are counted, and which is drawn early
+_MANY = 8  # tokens of a nominal column that is drawn early and whose pairs are counted
 _STEM = 3  # most characters by which levels of such a column are akin, as in code systems
 
 
