@@ -24,7 +24,7 @@ from torch import nn
 from casemix.core import seeding
 from casemix.core.files import atomic_folder, read_json
 from casemix.core.progress import Progress
-from casemix.errors import FitError
+from casemix.errors import ArtifactError, FitError
 
 #: (model, positions of the batch (b,), noise generator on the CPU) -> scalar loss.
 Loss = Callable[[nn.Module, torch.Tensor, torch.Generator], torch.Tensor]
@@ -132,8 +132,19 @@ def state_arrays(model: nn.Module) -> dict[str, np.ndarray]:
 
 
 def load_state(model: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    """Load what `state_arrays` returned; every name must match."""
-    model.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
+    """Load what `state_arrays` returned.
+
+    Raises:
+        ArtifactError: names or shapes are not those of the model.
+    """
+    weights = {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ArtifactError(
+            f"The saved weights do not fit {type(model).__name__} of this casemix version.",
+            next_step="Load them with the version that wrote them, or fit the model again.",
+        ) from error
 
 
 def _batch(seed: int, step: int, n: int, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import nn
 
 from casemix.core.progress import Progress
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
-from casemix.errors import FitError
+from casemix.errors import ArtifactError, FitError
 
 X = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
 Y = X @ torch.tensor([1.0, -2.0, 0.5]) + 0.3
@@ -112,6 +112,11 @@ def test_global_random_state_is_left_alone():
     other = network()
     load_state(other, state_arrays(model))
     assert torch.equal(other.weight, model.weight)
+
+
+def test_weights_of_another_network_are_an_error_that_says_what_to_do():
+    with pytest.raises(ArtifactError, match=r"do not fit Linear.*version that wrote them"):
+        load_state(nn.Linear(4, 1), state_arrays(network()))
 
 
 def test_a_tracker_gets_the_loss_of_each_step(tmp_path):

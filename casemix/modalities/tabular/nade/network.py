@@ -91,11 +91,10 @@ class Nade(nn.Module):
         for name, value in known.items():
             self.register_buffer(name, value, persistent=False)
         self.pairs = PairLogOdds(self.sizes, [k for k, j in enumerate(order) if j in paired])
-        spread = torch.where(kin.any(dim=1), _OWN, _SPREAD)[:, None]
-        self.embedding = nn.Parameter(spread * torch.randn(sum(self.sizes), hidden))
-        count = int(kin.max()) + 1
-        spread = _SPREAD * kin.shape[1] ** -0.5
-        self.family_embedding = nn.Parameter(spread * torch.randn(count, hidden))
+        own = torch.where(kin.any(dim=1), _OWN, _SPREAD)[:, None]
+        self.embedding = nn.Parameter(own * torch.randn(sum(self.sizes), hidden))
+        count, shared = int(kin.max()) + 1, _SPREAD * kin.shape[1] ** -0.5
+        self.family_embedding = nn.Parameter(shared * torch.randn(count, hidden))
         self.slope = nn.Parameter(_SPREAD * torch.randn(d, hidden))
         self.scale = nn.Parameter(torch.ones(d, hidden))
         self.shift = nn.Parameter(torch.zeros(d, hidden))
