@@ -88,7 +88,9 @@ class Nade(Generator):
     Every column is one token: missing, one of its levels or common numbers, or a quantile bin, in
     which a smoothed density places the number. A network learns each column given all columns
     before it and any others (orderless NADE), so that any cells can be fixed without rejection.
-    How often two levels of many-level columns meet is counted and added to its log-odds.
+    How often two levels of many-level columns meet is counted and added to its log-odds, and
+    levels that begin alike share weights. Each row is drawn by a network thinned at random, as
+    each row was in training.
     Several networks, each of which leaves out other subjects, draw the columns in two orders, so
     that the errors of one are not those of the next. Where rows are many, boosted trees learn
     what tells real ones from a network's draws, as far as the subjects that it left out bear it
