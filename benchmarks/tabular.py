@@ -1,7 +1,8 @@
 """Our table generators beside SDV's on the same split, in one run.
 
 Usage:
-  python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--jobs J] [--out FILE]
+  python benchmarks/tabular.py run [--part full|small|icu|tiny] [--arms A,B] [--seed S]
+      [--jobs J] [--out FILE]
   python benchmarks/tabular.py table [--out FILE]
   python benchmarks/tabular.py privacy [--part PART] [--splits K] [--patients N] [--arms A,B]
   python benchmarks/tabular.py scale [--rows N] [--shards K] [--arms NAME] [--part PART]

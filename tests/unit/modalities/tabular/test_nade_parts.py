@@ -1,4 +1,5 @@
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row th
 
 @pytest.fixture(scope="module", params=[(0, 1, 2), (2, 0, 1)], ids=str)
 def net(request):
-    made = seeded(0, lambda: _untrained(request.param)).eval()
+    made = seeded(0, partial(_untrained, request.param)).eval()
     with torch.no_grad():  # an untrained network says nothing but the marginals
         made.head.normal_(generator=torch.Generator().manual_seed(0))
     made.count_pairs(ROWS.numpy()[::3], np.arange(8))
@@ -67,7 +68,7 @@ def test_rows_are_drawn_with_the_probability_that_the_network_gives_them(net):
 def test_rows_are_drawn_from_the_mixture_of_thinned_networks(net):
     n, masks = 40_000, 16
     rng = np.random.default_rng(1)
-    thin = seeded(1, lambda: _untrained(net.order.tolist(), dropout=0.5)).eval()
+    thin = seeded(1, partial(_untrained, net.order.tolist(), dropout=0.5)).eval()
     thin.load_state_dict(net.state_dict())
     own = thin.kept(torch.from_numpy(rng.random((masks, sum(thin.widths)))))
     which = torch.arange(n) % masks
