@@ -121,12 +121,15 @@ class Field:
         return numbers
 
     def _levelled(self, column: pd.Series) -> pd.Series:
-        cells = [
-            None if missing else _level_text(value, self)
-            for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
-        ]
-        text = pd.Series(cells, index=column.index, name=column.name, dtype=object)
-        unknown = sorted({cell for cell in cells if cell is not None} - set(self.levels))
+        if pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty"):
+            text = column.astype(object).where(column.notna(), None)
+        else:
+            cells = [
+                None if missing else _level_text(value, self)
+                for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
+            ]
+            text = pd.Series(cells, index=column.index, name=column.name, dtype=object)
+        unknown = sorted(set(text.dropna().unique()) - set(self.levels))
         if unknown:
             raise SchemaError(
                 f"Unknown level in field '{self.name}'.",

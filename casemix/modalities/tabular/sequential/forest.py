@@ -78,12 +78,15 @@ class Forest:
             u: which tree, in (0, 1), (n,).
         """
         node = self.roots[(u * len(self.roots)).astype(int)].copy()
+        by_column, n = features.ravel(order="F"), len(features)
         open_ = np.flatnonzero(self.feature[node] >= 0)
+        at = node[open_]
         while len(open_):
-            at = node[open_]
-            goes_left = features[open_, self.feature[at]] <= self.threshold[at]
-            node[open_] = np.where(goes_left, self.left[at], self.right[at])
-            open_ = open_[self.feature[node[open_]] >= 0]
+            value = by_column[self.feature[at].astype(np.int64) * n + open_]
+            at = np.where(value <= self.threshold[at], self.left[at], self.right[at])
+            ends = self.feature[at] < 0
+            node[open_[ends]] = at[ends]
+            open_, at = open_[~ends], at[~ends]
         return node
 
     def draw(

@@ -89,7 +89,8 @@ class _Draw:
     ) -> None:
         self.model, self.fixed, self.plan, self.k = model, fixed, plan, plan.at(0)
         n, d = fixed.shape
-        self.features = np.zeros((n * self.k, model.width), dtype=np.float32)
+        # Read column by column.
+        self.features = np.zeros((n * self.k, model.width), dtype=np.float32, order="F")
         self.cells = np.full((n * self.k, d), np.nan)
         early = plan.hard + 1
         self.noise = [

@@ -31,10 +31,10 @@ class LinearScores:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return (n, s), each row computed alone: bit-identical for any batch."""
-        scores = np.tile(self.offset, (len(features), 1))
+        scores = np.tile(self.offset[:, None], len(features))
         for k in np.flatnonzero(np.any(self.weights != 0.0, axis=1)):
-            scores += features[:, k, None].astype(np.float64) * self.weights[k]
-        return scores
+            scores += np.multiply.outer(self.weights[k], features[:, k].astype(np.float64))
+        return scores.T
 
 
 @dataclass(frozen=True)
