@@ -1,8 +1,8 @@
-"""Neural autoregression over the cells of a row, corrected by critics: the quality method."""
+"""Neural autoregression over the cells of a row: the quality method."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,27 +21,20 @@ from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
 from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.tokens import MASKED
-from casemix.modalities.tabular.nade.build import network
-from casemix.modalities.tabular.nade.critic import (
-    SILENT,
-    Contrast,
-    Critic,
-    CriticConfig,
-    fit_critic,
-)
-from casemix.modalities.tabular.nade.drawing import Drawing, Member
+from casemix.modalities.tabular.nade.build import Size, network
+from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.ensemble import Ensemble
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Nade as Network
 from casemix.modalities.tabular.records import check_fit, fitted_or_error
 
 _NAME = "tabular/nade"
 _BATCHES = 8  # per epoch at least: few rows get small batches
-_FEWEST_SUBJECTS = 5  # per network; with fewer one network learns them all
+_FEWEST_SUBJECTS = 5  # per part; with fewer one network learns them all
 _FEWEST_STEPS = 320  # of the optimiser; a narrow network cannot learn rows by heart so soon
 _WIDTH = 1.5  # most width of the sums, per square root of the rows
 _THINNED = 6.0  # least dropout, times the square root of the rows
 _MOST_DROPOUT = 0.3
-_DRAWS_UNSEEN = 2  # per row of the subjects that a network leaves out
 
 
 @dataclass(frozen=True)
@@ -56,11 +49,14 @@ class Config:
         rows_per_bin: least training rows of each.
         whole: share of training rows of which no cell is known from the start; the less, the
             better rows are drawn given any cells.
-        networks: how many there are; each leaves out other subjects.
+        networks: how many take turns in drawing rows.
+        parts: parts of the subjects where rows are fewer than ``few``: each network is then the
+            mean of as many that know one part each, which is more private.
+        few: training rows below which subjects are divided.
         epochs: passes over the training rows; more of few rows, ``train.steps`` at most.
-        candidates: rows drawn for each row wanted, the networks in turn, of which one is chosen.
+        candidates: rows drawn for each row that has a cell known before its turn, the networks in
+            turn, of which one is chosen.
         batch: rows drawn at a time; part of what makes a sample bit-identical.
-        critic: how each critic is fitted.
         train: optimiser settings.
     """
 
@@ -71,10 +67,11 @@ class Config:
     rows_per_bin: int = 20
     whole: float = 0.5
     networks: int = 4
+    parts: int = 3
+    few: int = 6000
     epochs: int = 12
     candidates: int = 8
     batch: int = 1024
-    critic: CriticConfig = field(default_factory=CriticConfig)
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             steps=4000, batch_size=256, learning_rate=3e-3, weight_decay=0.1, ema_decay=0.99
@@ -83,24 +80,23 @@ class Config:
 
 
 class Nade(Generator):
-    """Draws each cell given those before it and those asked for; critics choose among draws.
+    """Draws each cell given those before it and those asked for.
 
     Every column is one token: missing, one of its levels or common numbers, or a quantile bin, in
     which a smoothed density places the number. A network learns each column given all columns
     before it and any others (orderless NADE), so that any cells can be fixed without rejection.
     How often two levels of many-level columns meet is counted and added to its log-odds, and
     levels that begin alike share weights. Each row is drawn by a network thinned at random, as
-    each row was in training.
-    Several networks, each of which leaves out other subjects, draw the columns in two orders, so
-    that the errors of one are not those of the next. Where rows are many, boosted trees learn
-    what tells real ones from a network's draws, as far as the subjects that it left out bear it
-    out, and each row is chosen among several candidates in proportion to that density ratio
-    (sampling-importance resampling). Levels and numbers of few subjects are neither learnt nor
-    shown (`RareValues`).
+    each row was in training; rows with cells known before their turn are chosen among several
+    (sampling-importance resampling).
+    Several networks draw the columns in two orders, so that the errors of one are not those of the
+    next. Where rows are few, each is the mean of networks that know other subjects (disjoint
+    bagging), so that what one has learnt of a person counts for little. Levels and numbers of few
+    subjects are neither learnt nor shown (`RareValues`).
 
     Reference:
         Uria et al., Neural autoregressive distribution estimation, JMLR 2016; 17:205.
-        Azadi et al., Discriminator rejection sampling, ICLR 2019.
+        Gal and Ghahramani, Dropout as a Bayesian approximation, ICML 2016.
     """
 
     modality: ClassVar[str] = "tabular"
@@ -109,9 +105,8 @@ class Nade(Generator):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self._rows: RowTokens | None = None
-        self._widths: tuple[int, int]
-        self._dropout: float
-        self._members: Sequence[Member] = ()
+        self._size: Size
+        self._ensembles: list[Ensemble] = []
 
     @property
     def codes(self) -> CodeColumns:
@@ -121,25 +116,40 @@ class Nade(Generator):
     def fit(
         self, data: Samples, given: Conditions, *, seed: int, progress: Progress | None = None
     ) -> Self:
-        """Learn rows, then what tells them from drawn ones (see `Generator.fit`)."""
+        """Learn the distribution of rows (see `Generator.fit`)."""
         fitted = check_fit(data, given, self.honours, _NAME, codes=True)
         c, progress = self.config, progress or Progress()
         rows, cells = RowTokens.learn(data, given, fitted, bins=c.bins, rows_per_bin=c.rows_per_bin)
         tokens = rows.table.encode(cells)[0]
         subjects = given.rows["subject_id"].to_numpy()
-        left_out = _left_out(subjects, c.networks, seed)
-        n = int((left_out != 0).sum())
-        self._widths, self._dropout = self._sized(n), self._thinned(n)
-        members = []
-        for k in range(max(left_out.max() + 1, 1)):
-            learnt, own_seed = left_out != k, seeding.child(seed, "network", k)
-            net = seeded(own_seed, partial(network, rows.table, k, self._widths, self._dropout))
-            part = progress.within(f"network {k}")
-            self._train(net, tokens[learnt], subjects[learnt], own_seed, part)
-            critic = self._critic(net, tokens, learnt, rows.table.conditional, own_seed, part)
-            members.append(Member(net, critic))
-        self._rows, self._members = rows, members
+        parts = c.parts if len(tokens) < c.few else 1
+        if len(set(subjects)) < _FEWEST_SUBJECTS * parts:
+            parts = 1
+        self._rows, self._size = rows, self._sized(len(tokens) // parts)
+        self._ensembles = [
+            self._ensemble(k, tokens, subjects, parts, seeding.child(seed, "network", k), progress)
+            for k in range(c.networks)
+        ]
         return self
+
+    def _ensemble(
+        self,
+        k: int,
+        tokens: torch.Tensor,
+        subjects: np.ndarray,
+        parts: int,
+        seed: int,
+        progress: Progress,
+    ) -> Ensemble:
+        """Train the k-th network, or one for each part of the subjects."""
+        part, nets = _part(subjects, parts, seed), []
+        for p in range(parts):
+            own_seed, mine = seeding.child(seed, "part", p), part == p
+            net = seeded(own_seed, self._untrained(k))
+            shown = progress.within(f"network {k}.{p}" if parts > 1 else f"network {k}")
+            self._train(net, tokens[mine], subjects[mine], own_seed, shown)
+            nets.append(net)
+        return Ensemble(nets)
 
     def _train(
         self,
@@ -154,6 +164,10 @@ class Nade(Generator):
         loss = KnownCells(tokens, self.config.whole, net)
         train(net, loss, n, self._training(n), seed=seed, progress=progress, label="rows")
 
+    def _untrained(self, k: int) -> Callable[[], Network]:
+        """Return what builds the k-th network."""
+        return partial(network, self._tokens.table, k, self._size)
+
     def _training(self, n: int) -> TrainConfig:
         """Return the settings for n rows."""
         most = self.config.train
@@ -161,40 +175,12 @@ class Nade(Generator):
         steps = max(_FEWEST_STEPS, self.config.epochs * n // size)
         return replace(most, batch_size=size, steps=min(most.steps, steps))
 
-    def _sized(self, n: int) -> tuple[int, int]:
-        """Return the widths for n rows: few rows get a narrow network, which is more private."""
-        hidden = min(self.config.hidden, max(16, round(_WIDTH * n**0.5)))
-        return hidden, min(self.config.inner, max(8, hidden // 2))
-
-    def _thinned(self, n: int) -> float:
-        """Return the dropout for n rows."""
-        return max(self.config.dropout, min(_MOST_DROPOUT, _THINNED / n**0.5))
-
-    def _critic(
-        self,
-        net: Network,
-        tokens: torch.Tensor,
-        learnt: np.ndarray,
-        given: int,
-        seed: int,
-        progress: Progress,
-    ) -> Critic:
-        """Fit a network's critic, on rows drawn given what the training rows were given."""
-        if learnt.all() or len(tokens) < self.config.critic.rows:
-            return SILENT
-        drawing = Drawing([Member(net, SILENT)], 1, self.config.batch, seed)
-
-        def contrast(real: torch.Tensor, draws: int, name: str) -> Contrast:
-            again = real.repeat(draws, 1)
-            known = (torch.arange(real.shape[1]) < given).expand(again.shape)
-            ids = [f"{name}.{i}" for i in range(len(again))]
-            with progress.step("rows for the critic", len(again)) as bar:
-                return Contrast(real.numpy(), drawing.rows(again, known, ids, bar))
-
-        config = self.config.critic
-        seen = contrast(tokens[learnt], config.draws, "learnt")
-        unseen = contrast(tokens[~learnt], _DRAWS_UNSEEN, "unseen")
-        return fit_critic(seen, unseen, config, seed=seeding.child(seed, "critic"))
+    def _sized(self, n: int) -> Size:
+        """Return the size for n rows: few rows get a narrow network, which is more private."""
+        c = self.config
+        hidden = min(c.hidden, max(16, round(_WIDTH * n**0.5)))
+        dropout = max(c.dropout, min(_MOST_DROPOUT, _THINNED / n**0.5))
+        return Size(hidden, min(c.inner, max(8, hidden // 2)), dropout)
 
     @property
     def _tokens(self) -> RowTokens:
@@ -208,7 +194,7 @@ class Nade(Generator):
         asked = given.align(rows.fitted.given)
         known = rows.known(asked)
         tokens, _ = rows.table.asked(known)
-        drawing = Drawing(self._members, self.config.candidates, self.config.batch, seed)
+        drawing = Drawing(self._ensembles, self.config.candidates, self.config.batch, seed)
         with (progress or Progress()).step("rows", len(tokens)) as bar:
             drawn = drawing.rows(tokens, tokens != MASKED, known.sample_ids, bar)
         within = seeding.uniform(seed, known.sample_ids, drawn.shape[1], stream="within")
@@ -220,57 +206,37 @@ class Nade(Generator):
         with artifact.writing(folder, _NAME) as draft:
             draft.json("config", asdict(self.config))
             draft.json("rows", rows.to_json())
-            about = {"widths": list(self._widths), "dropout": self._dropout}
-            draft.json("networks", {**about, "count": len(self._members)})
-            for k, member in enumerate(self._members):
-                draft.arrays(f"network{k}", state_arrays(member.net))
-                draft.arrays(f"critic{k}", member.critic.arrays())
+            parts = [len(ensemble.nets) for ensemble in self._ensembles]
+            draft.json("networks", {"size": self._size._asdict(), "parts": parts})
+            for k, ensemble in enumerate(self._ensembles):
+                for p, net in enumerate(ensemble.nets):
+                    draft.arrays(f"network{k}_{p}", state_arrays(net))
 
     @classmethod
     def load(cls, folder: Path, *, trust: bool = False) -> Self:
         """Read a saved model (see `Generator.load`)."""
         saved = artifact.reading(folder, _NAME, trust=trust)
         config = saved.json("config")
-        parts = {"critic": CriticConfig, "train": TrainConfig}
-        made = {name: kind(**config[name]) for name, kind in parts.items()}
-        model = cls(Config(**config | made))
+        model = cls(Config(**config | {"train": TrainConfig(**config["train"])}))
         model._rows = RowTokens.from_json(saved.json("rows"))
         about = saved.json("networks")
-        hidden, inner = about["widths"]
-        model._widths, model._dropout = (hidden, inner), about["dropout"]
-        build = partial(network, model._rows.table, widths=model._widths, dropout=model._dropout)
-        nets = [seeded(0, partial(build, k)) for k in range(about["count"])]
-        for k, net in enumerate(nets):
-            load_state(net, saved.arrays(f"network{k}"))
-        model._members = [
-            Member(net.eval(), Critic.of_arrays(saved.arrays(f"critic{k}")))
-            for k, net in enumerate(nets)
-        ]
+        model._size = Size(**about["size"])
+        for k, count in enumerate(about["parts"]):
+            nets = [seeded(0, model._untrained(k)) for _ in range(count)]
+            for p, net in enumerate(nets):
+                load_state(net.eval(), saved.arrays(f"network{k}_{p}"))
+            model._ensembles.append(Ensemble(nets))
         return model
 
     @classmethod
     def tiny(cls) -> Self:
-        """Return two narrow networks that are trained for some steps only."""
+        """Return two narrow networks of two parts that are trained for some steps only."""
         settings = TrainConfig(steps=60, batch_size=32, learning_rate=1e-2, warmup=5)
-        critic = CriticConfig(trees=5, leaves=4, draws=2, rows=0)
-        return cls(
-            Config(
-                hidden=24,
-                inner=16,
-                networks=2,
-                epochs=60,
-                candidates=4,
-                batch=32,
-                critic=critic,
-                train=settings,
-            )
-        )
+        sizes = {"hidden": 24, "inner": 16, "networks": 2, "parts": 2, "epochs": 60}
+        return cls(Config(**sizes, candidates=4, batch=32, train=settings))
 
 
-def _left_out(subjects: np.ndarray, parts: int, seed: int) -> np.ndarray:
-    """Return which network leaves out each row, (n,); -1 = none, where there are few subjects."""
+def _part(subjects: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """Return the part, of so many, that each row's subject is in, (n,)."""
     owner = np.unique(subjects, return_inverse=True)[1]
-    count = int(owner.max()) + 1
-    if parts < 2 or count < _FEWEST_SUBJECTS * parts:
-        return np.full(len(subjects), -1)
-    return (seeding.generator(seed, "left out").permutation(count) % parts)[owner]
+    return (seeding.generator(seed, "parts").permutation(int(owner.max()) + 1) % parts)[owner]

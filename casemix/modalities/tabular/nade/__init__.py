@@ -1,1 +1,1 @@
-"""Neural autoregressive distribution over the cells of a row, and its correction by a critic."""
+"""Neural autoregressive distribution over the cells of a row."""

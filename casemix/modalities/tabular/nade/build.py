@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from casemix.core.fields import Kind
@@ -13,14 +15,27 @@ _MANY = 8  # tokens of a nominal column that is drawn early and whose pairs are 
 _STEM = 3  # most characters by which levels of such a column are akin, as in code systems
 
 
-def network(table: TokenTable, k: int, widths: tuple[int, int], dropout: float) -> Nade:
+class Size(NamedTuple):
+    """How large a network is, and how much of it a row does without.
+
+    Args:
+        hidden: width of the sums.
+        inner: width of each column's own layer.
+        dropout: share of both that each row does without.
+    """
+
+    hidden: int
+    inner: int
+    dropout: float
+
+
+def network(table: TokenTable, k: int, size: Size) -> Nade:
     """Return the k-th untrained network.
 
     Args:
         table: the vocabularies.
         k: even networks draw the columns of few levels as they come, odd ones the other way.
-        widths: of the sums, and of each column's own layer.
-        dropout: share of both that each row does without.
+        size: see `Size`.
     """
     many = [
         j
@@ -31,9 +46,7 @@ def network(table: TokenTable, k: int, widths: tuple[int, int], dropout: float) 
         [column.counts for column in table.columns],
         [column.place_table().mean(axis=1) for column in table.columns],
         _order(table, many, k),
-        hidden=widths[0],
-        inner=widths[1],
-        dropout=dropout,
+        **size._asdict(),
         paired=many,
         families=_families(table, many),
     )

@@ -1,4 +1,4 @@
-"""Drawing rows: several candidates per row wanted, one of which is chosen."""
+"""Drawing rows; of those with cells known before their turn, several, one of which is chosen."""
 
 from __future__ import annotations
 
@@ -12,16 +12,7 @@ from casemix.core import seeding
 from casemix.core.batches import fixed_batches
 from casemix.core.progress import Step
 from casemix.core.training import device
-from casemix.modalities.tabular.nade.critic import Critic
-from casemix.modalities.tabular.nade.network import Nade
-
-
-@dataclass(frozen=True)
-class Member:
-    """A network, and the critic of its draws."""
-
-    net: Nade
-    critic: Critic
+from casemix.modalities.tabular.nade.ensemble import Ensemble
 
 
 @dataclass(frozen=True)
@@ -29,13 +20,15 @@ class Drawing:
     """How rows are drawn.
 
     Args:
-        members: take turns in drawing candidates.
-        candidates: rows drawn for each row wanted.
+        ensembles: take turns.
+        candidates: rows drawn for each row that has a cell known after unknown ones; one of them
+            is chosen, in proportion to how likely it is as a whole row (sampling-importance
+            resampling).
         batch: rows drawn at a time; part of what makes a row bit-identical.
         seed: seed of the draws.
     """
 
-    members: Sequence[Member]
+    ensembles: Sequence[Ensemble]
     candidates: int
     batch: int
     seed: int
@@ -51,35 +44,45 @@ class Drawing:
             ids: sample ids, n.
             bar: is advanced by the rows.
         """
-        drawn = np.empty(tuple(tokens.shape), dtype=np.int64)
-        where = device()
-        nets = [member.net.to(where) for member in self.members]
-        for at, used in fixed_batches(len(ids), self.batch):
-            start = tokens[at].to(where), known[at].to(where)
-            drawn[at[:used]] = self._batch(*start, [ids[i] for i in at])[:used]
-            bar.advance(used)
+        where, n = device(), len(ids)
+        turn = seeding.uniform(self.seed, ids, 1, stream="turn")[:, 0] * len(self.ensembles)
+        u = seeding.uniform(self.seed, ids, self.candidates, stream="choice")
+        several = np.any([e.late(known).numpy() for e in self.ensembles], axis=0)
+        last = np.where(several, self.candidates - 1, 0)
+        drawn, highest = np.empty(tuple(tokens.shape), dtype=np.int64), np.full(n, -np.inf)
+        nets = [net.to(where) for ensemble in self.ensembles for net in ensemble.nets]
+        for k in range(self.candidates):
+            turns = (turn.astype(int) + k) % len(self.ensembles)
+            for m, ensemble in enumerate(self.ensembles):
+                mine = np.flatnonzero((turns == m) & (k <= last))
+                for batch, used in fixed_batches(len(mine), self.batch):
+                    at = mine[batch]
+                    start = tokens[at].to(where), known[at].to(where)
+                    rows, weights = self._candidates(k, ensemble, *start, [ids[i] for i in at])
+                    # The largest of log-weights with Gumbel noise is a draw in proportion to the
+                    # weights.
+                    score = weights - np.log(-np.log(u[at, k]))
+                    better = np.flatnonzero(score[:used] > highest[at[:used]])
+                    drawn[at[better]], highest[at[better]] = rows[better], score[better]
+                    bar.advance(int((last[at[:used]] == k).sum()))
         for net in nets:
             net.to("cpu")
         return drawn
 
-    def _batch(self, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str]) -> np.ndarray:
-        """Return one candidate per row, (b, d), in proportion to their weights."""
-        found = [self._candidate(k, tokens, known, ids) for k in range(self.candidates)]
-        rows, weights = (np.stack(part) for part in zip(*found, strict=True))
-        u = seeding.uniform(self.seed, ids, len(rows), stream="choice").T
-        # The largest of log-weights with Gumbel noise is a draw in proportion to the weights.
-        return rows[np.argmax(weights - np.log(-np.log(u)), axis=0), np.arange(len(ids))]
-
-    def _candidate(
-        self, k: int, tokens: torch.Tensor, known: torch.Tensor, ids: Sequence[str]
+    def _candidates(
+        self,
+        k: int,
+        ensemble: Ensemble,
+        tokens: torch.Tensor,
+        known: torch.Tensor,
+        ids: Sequence[str],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the k-th rows, (b, d), and their log-weights, (b,)."""
-        member = self.members[k % len(self.members)]
-        cells, width = tokens.shape[1], sum(member.net.widths)
-        u = seeding.uniform(self.seed, ids, cells + width, stream=f"candidate {k}")
-        uniform, thinned = torch.from_numpy(u).to(tokens.device).split([cells, width], dim=1)
-        keep = member.net.kept(thinned)
-        rows = member.net.draw(tokens, known, uniform, keep)
-        ahead = member.net.ahead(rows, known, keep).cpu().numpy()
-        drawn = rows.cpu().numpy()
-        return drawn, ahead + member.critic.log_ratio(drawn)
+        """Return the k-th candidates, (b, d), and their log-weights, (b,)."""
+        cells = tokens.shape[1]
+        u = seeding.uniform(self.seed, ids, cells + ensemble.width, stream=f"candidate {k}")
+        uniform, thinned = (
+            torch.from_numpy(u).to(tokens.device).split([cells, ensemble.width], dim=1)
+        )
+        keeps = ensemble.kept(thinned)
+        rows = ensemble.draw(tokens, known, uniform, keeps)
+        return rows.cpu().numpy(), ensemble.ahead(rows, known, keeps).cpu().numpy()

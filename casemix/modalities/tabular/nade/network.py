@@ -164,63 +164,42 @@ class Nade(nn.Module):
         normed = functional.layer_norm(total + shift, total.shape[-1:])
         return functional.silu(normed * scale)
 
-    @torch.inference_mode()
-    def draw(
-        self,
-        tokens: torch.Tensor,
-        known: torch.Tensor,
-        uniform: torch.Tensor,
-        keep: Keep = NOTHING_DROPPED,
-    ) -> torch.Tensor:
-        """Return rows (b, d): known cells as they are, the others drawn column after column.
+
+class Walk:
+    """A network on its way through its columns, drawing a batch of rows.
+
+    Args:
+        net: the network.
+        tokens: (b, d) in the network's order, anything where not known.
+        known: whether a cell is known from the start, bool (b, d), in that order.
+        keep: what the rows do without.
+    """
+
+    def __init__(self, net: Nade, tokens: torch.Tensor, known: torch.Tensor, keep: Keep) -> None:
+        self._net, self._known, self._keep = net, known, keep
+        self._heads, self._embeddings = net._heads(), net._embeddings()
+        self._cells = net._cells(tokens) * known[:, :, None]
+        self._total = self._cells.sum(1)  # (b, hidden): of the cells known so far
+
+    def shares(self, j: int, drawn: torch.Tensor) -> torch.Tensor:
+        """Return the probabilities of the tokens of the j-th column, float64 (b, size).
 
         Args:
-            tokens: (b, d), anything where not known.
-            known: bool (b, d).
-            uniform: one number in (0, 1) per cell, (b, d).
-            keep: what the rows do without.
+            j: position in the order.
+            drawn: rows whose cells before j are drawn, (b, d) in the order.
         """
-        tokens, known = tokens[:, self.order], known[:, self.order]
-        uniform = uniform[:, self.order]
-        drawn, cells = tokens.clone(), self._cells(tokens) * known[:, :, None]
-        embeddings = self._embeddings()
-        total = cells.sum(1)  # (b, hidden): of the cells known so far
-        for j, head in enumerate(self._heads()):
-            state = self._state(total - cells[:, j], self.shift[j], self.scale[j]) * keep.hidden
-            inner = functional.silu(torch.addmm(self.offset[j], state, self.weight[j])) * keep.inner
-            logits = sum(self.pairs.of(j, drawn, known), head(inner))
-            found = torch.where(known[:, j], tokens[:, j], _pick(logits, uniform[:, j]))
-            drawn[:, j] = found
-            at = found + self.first[j]
-            own = embeddings[at] + self.place[at][:, None] * self.slope[j]
-            total = total - cells[:, j] + own
-        return drawn[:, self.place_in_order]
+        net, keep = self._net, self._keep
+        total = self._total - self._cells[:, j]
+        state = net._state(total, net.shift[j], net.scale[j]) * keep.hidden
+        inner = functional.silu(torch.addmm(net.offset[j], state, net.weight[j])) * keep.inner
+        pairs = net.pairs.of(j, drawn, self._known)
+        return sum(pairs, self._heads[j](inner)).double().softmax(dim=1)
 
-    @torch.inference_mode()
-    def ahead(
-        self, tokens: torch.Tensor, known: torch.Tensor, keep: Keep = NOTHING_DROPPED
-    ) -> torch.Tensor:
-        """Return how much likelier rows are as whole rows than as drawn around what is known.
-
-        Cells that are known before their turn change what a network says of those drawn earlier,
-        which it learns less well than rows as a whole. With this as the log of its weight, a row
-        counts as one of the rows drawn as a whole that happen to have the known cells.
-
-        Args:
-            tokens: whole rows, (b, d).
-            known: bool (b, d).
-            keep: what the rows do without.
-
-        Returns:
-            Log-probabilities less those of the draw, float (b,); 0 where the known cells come
-            first in the order.
-        """
-        mine = known[:, self.order]
-        early = (mine[:, 1:] & ~mine[:, :-1]).any(dim=1)
-        if not early.any():
-            return torch.zeros(len(tokens), device=tokens.device)
-        whole = self(tokens, torch.zeros_like(known), keep).sum(dim=1)
-        return (self(tokens, known, keep).sum(dim=1) - whole) * early
+    def take(self, j: int, found: torch.Tensor) -> None:
+        """Go on with these tokens, (b,), in the j-th column."""
+        net, at = self._net, found + self._net.first[j]
+        own = self._embeddings[at] + net.place[at][:, None] * net.slope[j]
+        self._total = self._total - self._cells[:, j] + own
 
 
 @dataclass(frozen=True)
@@ -234,13 +213,6 @@ class _Head:
     def __call__(self, inner: torch.Tensor) -> torch.Tensor:
         """Return the log-odds of the tokens, float32 (b, size)."""
         return functional.linear(inner, self.weight, self.bias).float() + self.log_share
-
-
-def _pick(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """Return one token per row, (b,), by inversion of its distribution function."""
-    upper = logits.double().softmax(dim=1).cumsum(dim=1)  # (b, size)
-    drawn = (upper < (uniform * upper[:, -1])[:, None]).sum(dim=1)
-    return drawn.clamp(max=logits.shape[1] - 1)
 
 
 def _log_share(counts: np.ndarray) -> np.ndarray:

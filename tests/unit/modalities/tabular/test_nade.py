@@ -8,8 +8,7 @@ import pytest
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.training import TrainConfig
 from casemix.errors import FitError
-from casemix.modalities.tabular.generators.nade import Config, Nade, _left_out
-from casemix.modalities.tabular.nade.critic import CriticConfig
+from casemix.modalities.tabular.generators.nade import Config, Nade, _part
 from casemix.modalities.tabular.toy import SCHEMA, toy
 
 from .conftest import as_conditions, nothing, samples, share, spearman
@@ -19,7 +18,7 @@ CONFIG = Config(
     inner=24,
     epochs=40,
     networks=2,
-    critic=CriticConfig(trees=20, leaves=6, draws=2, rows=0),
+    few=0,
     train=TrainConfig(steps=500, batch_size=64, learning_rate=5e-3, ema_decay=0.98),
 )
 
@@ -79,21 +78,25 @@ def test_no_level_of_few_subjects_and_no_single_number_comes_out():
     assert not set(found["x"]) & set(frame["x"])
 
 
-def test_each_network_leaves_out_other_subjects_and_few_subjects_are_left_to_one():
+def test_a_part_has_whole_subjects_and_as_many_as_the_next():
     subjects = np.repeat([f"s{i}" for i in range(40)], 3)
-    left_out = _left_out(subjects, 4, 0)
-    assert sorted(np.bincount(left_out)) == [30, 30, 30, 30]
-    assert all(len(set(own)) == 1 for own in left_out.reshape(40, 3))
-    assert set(_left_out(subjects[:30], 4, 0)) == {-1}
+    part = _part(subjects, 4, 0)
+    assert sorted(np.bincount(part)) == [30, 30, 30, 30]
+    assert all(len(set(own)) == 1 for own in part.reshape(40, 3))
+    assert (part != _part(subjects, 4, 1)).any()
 
 
-def test_tables_of_few_rows_have_no_critic_that_could_remember_them(train):
-    given = as_conditions(train.payload.frame, SCHEMA)
-    config = replace(CONFIG, train=TrainConfig(steps=20, batch_size=64))
-    for rows, critics in ((0, True), (len(given) + 1, False)):
-        chosen = replace(config, critic=replace(CONFIG.critic, rows=rows))
-        fitted = Nade(chosen).fit(train, given, seed=0)
-        assert all(bool(len(m.critic.roots)) is critics for m in fitted._members)
+@pytest.mark.parametrize(
+    ("few", "subjects", "parts"), [(2000, 2000, 2), (100, 2000, 1), (2000, 9, 1)]
+)
+def test_subjects_are_divided_where_rows_are_few_and_subjects_are_not(train, few, subjects, parts):
+    frame = train.payload.frame
+    given = as_conditions(frame, SCHEMA)
+    owners = [f"s{i % subjects}" for i in range(len(frame))]
+    given = replace(given, rows=given.rows.assign(subject_id=owners))
+    short = replace(CONFIG, parts=2, few=few, train=TrainConfig(steps=5, batch_size=64))
+    fitted = Nade(short).fit(train, given, seed=0)
+    assert [len(ensemble.nets) for ensemble in fitted._ensembles] == [parts, parts]
 
 
 def test_zero_rows_asked_for_are_zero_rows(nade):

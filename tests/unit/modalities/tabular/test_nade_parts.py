@@ -4,29 +4,22 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.progress import Step
 from casemix.core.training import seeded
 from casemix.modalities.tabular.masked.table import TokenTable
-from casemix.modalities.tabular.nade.build import network
-from casemix.modalities.tabular.nade.critic import (
-    SILENT,
-    Contrast,
-    Critic,
-    CriticConfig,
-    fit_critic,
-    joined_trees,
-)
-from casemix.modalities.tabular.nade.drawing import Drawing, Member
+from casemix.modalities.tabular.nade.build import Size, network
+from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.ensemble import Ensemble
 from casemix.modalities.tabular.nade.known_cells import KnownCells
-from casemix.modalities.tabular.nade.network import Keep, Nade
+from casemix.modalities.tabular.nade.network import NOTHING_DROPPED, Keep, Nade
 from casemix.modalities.tabular.nade.pairs import PairLogOdds
 from casemix.modalities.tabular.sequential.column import ATOM
 
 SIZES = (3, 2, 4)
 ROWS = torch.tensor(list(itertools.product(*map(range, SIZES))))  # every row there is, (24, 3)
+CODE = torch.tensor([8, 4, 1])  # numbers them
 
 
 @pytest.fixture(scope="module", params=[(0, 1, 2), (2, 0, 1)], ids=str)
@@ -58,11 +51,31 @@ def test_rows_are_drawn_with_the_probability_that_the_network_gives_them(net):
     n = 40_000
     u = torch.from_numpy(np.random.default_rng(0).random((n, 3)))
     nothing = torch.zeros(n, 3, dtype=torch.bool)
-    drawn = net.draw(torch.ones(n, 3, dtype=torch.long), nothing, u)
-    code = drawn[:, 0] * 8 + drawn[:, 1] * 4 + drawn[:, 2]
-    share = torch.bincount(code, minlength=24) / n
+    start = torch.ones(n, 3, dtype=torch.long), nothing, u
+    drawn = Ensemble([net]).draw(*start, [NOTHING_DROPPED])
+    share = torch.bincount(drawn @ CODE, minlength=24) / n
     expected = log_probability(net, nothing[0]).exp()
     assert np.allclose(share, expected, atol=0.008)
+
+
+def test_rows_of_several_networks_are_drawn_from_the_mean_of_each_cell(net):
+    n, keeps = 40_000, [NOTHING_DROPPED] * 2
+    other = seeded(0, partial(_untrained, net.order.tolist())).eval()
+    with torch.no_grad():
+        other.head.normal_(std=3.0, generator=torch.Generator().manual_seed(1))
+    both = Ensemble([net, other])
+    u = torch.from_numpy(np.random.default_rng(2).random((n, 3)))
+    nothing = torch.zeros(n, 3, dtype=torch.bool)
+    drawn = both.draw(torch.ones(n, 3, dtype=torch.long), nothing, u, keeps)
+    share = torch.bincount(drawn @ CODE, minlength=24) / n
+    with torch.no_grad():
+        cells = torch.stack([-one(ROWS, nothing[:24]) for one in both.nets]).double().exp().mean(0)
+    expected = cells.prod(dim=1)
+    assert np.allclose(share, expected, atol=0.008)
+    found = both.log_probability(ROWS, nothing[:24], keeps).exp()
+    assert np.allclose(found.detach(), expected, atol=1e-6)
+    alone = [log_probability(one, nothing[0]).exp() for one in both.nets]
+    assert float((expected - sum(alone) / 2).abs().sum()) > 0.03  # not a mixture of rows
 
 
 def test_rows_are_drawn_from_the_mixture_of_thinned_networks(net):
@@ -74,8 +87,8 @@ def test_rows_are_drawn_from_the_mixture_of_thinned_networks(net):
     which = torch.arange(n) % masks
     nothing = torch.zeros(n, 3, dtype=torch.bool)
     start = torch.ones(n, 3, dtype=torch.long), nothing, torch.from_numpy(rng.random((n, 3)))
-    drawn = thin.draw(*start, Keep(own.hidden[which], own.inner[which]))
-    share = torch.bincount(drawn @ torch.tensor([8, 4, 1]), minlength=24) / n
+    drawn = Ensemble([thin]).draw(*start, [Keep(own.hidden[which], own.inner[which])])
+    share = torch.bincount(drawn @ CODE, minlength=24) / n
     with torch.no_grad():
         single = [
             -thin(ROWS, nothing[:24], Keep(*(x[k].expand(24, -1) for x in own))).sum(1)
@@ -121,11 +134,11 @@ def test_weighted_draws_around_a_known_cell_are_rows_of_the_whole_that_have_it(n
     ids = [str(i) for i in range(n)]
     whole = log_probability(net, torch.zeros(3, dtype=torch.bool)).exp() * (ROWS[:, last] == 1)
     expected = (whole / whole.sum())[whole > 0]
-    code = ROWS @ torch.tensor([8, 4, 1])
+    code = ROWS @ CODE
     error = []
     for candidates in (1, 40):
-        drawn = Drawing([Member(net, SILENT)], candidates, 1000, 0).rows(tokens, known, ids, Step())
-        found = torch.from_numpy(drawn) @ torch.tensor([8, 4, 1])
+        drawn = Drawing([Ensemble([net])], candidates, 1000, 0).rows(tokens, known, ids, Step())
+        found = torch.from_numpy(drawn) @ CODE
         share = torch.stack([(found == c).float().mean() for c in code[whole > 0]])
         error.append(float((share - expected).abs().sum()))
     assert error[1] < 0.15
@@ -139,68 +152,24 @@ def test_known_cells_are_not_judged_and_whole_rows_have_none(net):
     assert float(known.float().mean()) == pytest.approx(0.5 / 3, abs=0.02)
 
 
-def test_flat_trees_say_what_scikit_learn_says():
-    rng = np.random.default_rng(0)
-    rows, label = rng.integers(0, 9, size=(600, 4)).astype(float), rng.integers(0, 2, size=600)
-    trees = HistGradientBoostingClassifier(max_iter=12, early_stopping=False).fit(rows, label)
-    nodes = [of_step[0].nodes for of_step in trees._predictors]
-    flat = joined_trees(nodes, scale=1.0).log_ratio(rows)
-    assert np.allclose(flat + trees._baseline_prediction.item(), trees.decision_function(rows))
-
-
-def test_the_critic_finds_the_log_density_ratio():
-    rng = np.random.default_rng(0)
-    learnt, unseen = (
-        Contrast(rng.normal(0.5, 1, size=(n, 3)), rng.normal(0, 1, size=(3 * n, 3)))
-        for n in (2500, 800)
-    )
-    critic = fit_critic(learnt, unseen, CriticConfig(trees=40, leaves=8), seed=0)
-    at = rng.normal(size=(500, 3))
-    truth = (0.5 * at - 0.125).sum(axis=1)
-    assert np.corrcoef(critic.log_ratio(at), truth)[0, 1] > 0.9
-    assert np.polyfit(truth, critic.log_ratio(at), 1)[0] == pytest.approx(1, abs=0.25)
-
-
-def test_what_unseen_subjects_show_sets_how_strongly_the_critic_speaks():
-    rng = np.random.default_rng(0)
-
-    def contrast(n, shift):
-        return Contrast(rng.normal(shift, 1, size=(n, 3)), rng.normal(0, 1, size=(3 * n, 3)))
-
-    config, at = CriticConfig(trees=40, leaves=8), rng.normal(size=(500, 3))
-    shy, told = (
-        fit_critic(contrast(2500, 0.2), contrast(2500, unseen), config, seed=0).log_ratio(at)
-        for unseen in (0.2, 0.5)
-    )
-    assert told.std() > 1.6 * shy.std()
-
-
-def test_a_critic_that_unseen_subjects_do_not_bear_out_says_nothing():
-    rng = np.random.default_rng(0)
-    own = rng.normal(size=(40, 3)).repeat(20, axis=0)  # every subject's rows are alike: a trap
-    learnt = Contrast(own, rng.normal(size=(2400, 3)))
-    unseen = Contrast(rng.normal(size=(800, 3)), rng.normal(size=(2400, 3)))
-    critic = fit_critic(learnt, unseen, CriticConfig(trees=40, leaves=8), seed=0)
-    assert np.std(critic.log_ratio(own)) < 0.15
-
-
-def test_candidates_are_chosen_in_proportion_to_the_density_ratio(net):
-    threefold = Critic(
-        feature=np.array([1, -1, -1], dtype=np.int32),
-        threshold=np.array([0.5, 0.0, 0.0]),
-        left=np.array([1, 0, 0], dtype=np.int32),
-        right=np.array([2, 0, 0], dtype=np.int32),
-        value=np.array([0.0, 0.0, np.log(3.0)]),
-        roots=np.array([0], dtype=np.int32),
-    )
-    n = 3000
-    start = torch.ones(n, 3, dtype=torch.long), torch.zeros(n, 3, dtype=torch.bool)
+def test_networks_take_turns_and_rows_that_need_one_candidate_do_not_see_the_others(net):
+    n, late = 3000, int(net.order[-1])
+    ensembles = []
+    for token in (0, 1):
+        sure = seeded(0, partial(_untrained, net.order.tolist())).eval()
+        with torch.no_grad():
+            sure.bias[sure.first[0] + token] = 30.0
+        ensembles.append(Ensemble([sure]))
+    known = torch.zeros(n, 3, dtype=torch.bool)
+    tokens = torch.ones(n, 3, dtype=torch.long)
     ids = [str(i) for i in range(n)]
-    plain, chosen = (
-        Drawing([Member(net, critic)], 30, 500, seed=0).rows(*start, ids, Step())[:, 1].mean()
-        for critic in (SILENT, threefold)
-    )
-    assert chosen == pytest.approx(3 * plain / (3 * plain + 1 - plain), abs=0.03)
+    bar = Step()
+    alone = Drawing(ensembles, 4, 64, 0).rows(tokens, known, ids, bar)
+    assert alone[:, net.order[0]].mean() == pytest.approx(0.5, abs=0.04)
+    known[::2, late] = True
+    mixed = Drawing(ensembles, 4, 64, 0).rows(tokens, known, ids, bar)
+    assert (mixed[1::2] == alone[1::2]).all()
+    assert (mixed[::2, late] == 1).all()
 
 
 def test_pairs_that_never_meet_are_unlikely_and_a_subject_counts_once():
@@ -226,7 +195,7 @@ def test_levels_that_begin_alike_are_of_one_family():
     table = TokenTable.fit(
         cells, np.arange(len(cells)), Schema((field,)), 0, bins=4, rows_per_bin=5
     )
-    families = network(table, 0, (8, 4), 0.0).families.numpy()
+    families = network(table, 0, Size(8, 4, 0.0)).families.numpy()
     own = dict(zip(levels, families[ATOM:], strict=True))
     assert own["250.1"].tolist() == own["250.2"].tolist()
     assert own["25"].tolist() == [*own["250.1"][:2], 0]
