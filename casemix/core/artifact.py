@@ -143,6 +143,23 @@ def reading(folder: Path, kind: str, *, trust: bool = False) -> Saved:
     return Saved(folder, kind)
 
 
+@contextmanager
+def known_form(folder: Path) -> Iterator[None]:
+    """Turn what a model of another version lacks, or has too much, into an error that says so.
+
+    Raises:
+        ArtifactError: content is missing or unknown within the block.
+    """
+    try:
+        yield
+    except (KeyError, TypeError) as error:
+        raise ArtifactError(
+            f"{folder} was saved in a form that this casemix version does not read.",
+            given=str(error),
+            next_step="Load it with the version that wrote it, or fit the model again.",
+        ) from error
+
+
 def kind_of(folder: Path) -> str:
     """Return the registry name of what a folder holds, without loading it."""
     return str(_manifest(Path(folder)).get("kind", ""))

@@ -121,14 +121,11 @@ class Field:
         return numbers
 
     def _levelled(self, column: pd.Series) -> pd.Series:
-        if pd.api.types.infer_dtype(column, skipna=True) in ("string", "empty"):
-            text = column.astype(object).where(column.notna(), None)
-        else:
-            cells = [
-                None if missing else _level_text(value, self)
-                for value, missing in zip(column.tolist(), column.isna().tolist(), strict=True)
-            ]
-            text = pd.Series(cells, index=column.index, name=column.name, dtype=object)
+        text = column.astype(object)
+        if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
+            text = text.map(lambda value: _level_text(value, self), na_action="ignore")
+            text = text.astype(object)
+        text[column.isna()] = None
         unknown = sorted(set(text.dropna().unique()) - set(self.levels))
         if unknown:
             raise SchemaError(

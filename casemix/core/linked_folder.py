@@ -76,12 +76,14 @@ def load(folder: Path, *, trust: bool = False) -> LinkedModel:
             generator.load(saved.folder(f"{m}.generator"), trust=trust),
         )
 
-    links = {m: link(m) for m in chain["order"]}
+    with artifact.known_form(folder):
+        links = {m: link(m) for m in chain["order"]}
     generators = {m: link.generator for m, link in links.items()}
     options = {name: chain[name] for name in ("order", "reads", "embedding_size")}
     model = LinkedModel(generators, tabular(), **options)
     model.schema = Schema.from_json(chain["schema"])
     model.links = links
     if len(model.schema):
-        model.subjects = tabular.load(saved.folder("subjects"), trust=trust)
+        with artifact.known_form(folder):
+            model.subjects = tabular.load(saved.folder("subjects"), trust=trust)
     return model

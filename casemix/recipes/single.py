@@ -53,7 +53,8 @@ class Single:
         saved = artifact.reading(folder, KIND, trust=trust)
         about = saved.json("single")
         plugin = registry.load("generators", about["generator"])
-        fitted = plugin.load(saved.folder("generator"), trust=trust)
+        with artifact.known_form(folder):
+            fitted = plugin.load(saved.folder("generator"), trust=trust)
         schema, columns = (Schema.from_json(about[name]) for name in ("schema", "columns"))
         return cls(fitted, schema, columns)
 

@@ -6,6 +6,7 @@ import pytest
 
 from casemix.core import artifact
 from casemix.errors import ArtifactError
+from casemix.recipes.single import KIND, Single
 
 
 @pytest.fixture
@@ -70,3 +71,12 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path):
     ):
         draft.json("a", {})
     assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_model_that_another_version_wrote_is_an_error_that_says_what_to_do(tmp_path):
+    with artifact.writing(tmp_path / "m", KIND) as draft:
+        with artifact.writing(draft.folder("generator"), "tabular/nade") as inner:
+            inner.json("config", {"critic": {"trees": 3}, "train": {"steps": 3}})
+        draft.json("single", {"generator": "tabular/nade", "schema": [], "columns": []})
+    with pytest.raises(ArtifactError, match=r"does not read.*critic.*fit the model again"):
+        Single.load(tmp_path / "m")
