@@ -20,12 +20,14 @@ from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, device, load_state, seeded, state_arrays, train
+from casemix.modalities.tabular.candidates import chosen, late
 from casemix.modalities.tabular.masked.network import MaskedNetwork
 from casemix.modalities.tabular.masked.row_tokens import RowTokens
-from casemix.modalities.tabular.masked.sampling import uncover
+from casemix.modalities.tabular.masked.sampling import log_probability, uncover
 from casemix.modalities.tabular.masked.size import Size, few
 from casemix.modalities.tabular.masked.stopping import stopped
 from casemix.modalities.tabular.masked.table import TokenTable
+from casemix.modalities.tabular.masked.tokens import MASKED
 from casemix.modalities.tabular.records import check_fit, fitted_or_error
 
 _NAME = "tabular/masked_diffusion"
@@ -52,6 +54,8 @@ class Config:
         steps: network passes from conditions to rows; 0 = one column at a time, the best.
         epochs: most passes over the training rows, whatever ``train.steps``; of few rows as many
             as subjects left out speak for, or the rows would be learnt by heart.
+        candidates: rows drawn for each row that has a cell known before its turn; one of them is
+            chosen, in proportion to how likely it is as a whole row.
         batch: rows drawn at a time; part of what makes a sample bit-identical.
         train: optimiser settings.
     """
@@ -64,6 +68,7 @@ class Config:
     dropout: float = 0.0
     steps: int = 0
     epochs: int = 60
+    candidates: int = 8
     batch: int = 1024
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
@@ -146,17 +151,31 @@ class MaskedDiffusion(Generator):
         ids, d, where = known.sample_ids, tokens.shape[1], device()
         steps = table.steps(self.config.steps)
         tables = [torch.from_numpy(c.place_table()).to(where) for c in table.columns]
-        net, made = self._net.to(where), []
-        with progress.step("rows", len(ids)) as bar:
-            for at, used in fixed_batches(len(ids), self.config.batch):
-                u = seeding.uniform(seed, [ids[i] for i in at], 2 * d, stream="cells")
+        several = late((tokens != MASKED).numpy()[:, [j for step in steps for j in step]])
+        last = np.where(several, self.config.candidates - 1, 0)
+        net = self._net.to(where)
+
+        def propose(k: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            rows, weights = np.empty((len(at), 2 * d)), np.zeros(len(at))
+            for batch, used in fixed_batches(len(at), self.config.batch):
+                here = at[batch]
+                u = seeding.uniform(seed, [ids[i] for i in here], 2 * d, stream=f"cells {k}")
                 uniform = torch.from_numpy(u).to(where)  # (b, 2 d)
-                start = tokens[at].to(where), places[at].to(where)
-                drawn = uncover(net, *start, uniform, steps, tables).cpu().numpy()
-                made.append(table.decode(drawn[:used], u[:used, d:]))
-                bar.advance(used)
+                start = tokens[here].to(where), places[here].to(where)
+                drawn = uncover(net, *start, uniform, steps, tables)
+                rows[batch[:used], :d] = drawn.tokens.cpu().numpy()[:used]
+                rows[batch[:used], d:] = u[:used, d:]
+                if several[here].any():
+                    whole = log_probability(net, drawn.tokens, drawn.places, steps)
+                    found = (whole - drawn.log_probability).cpu().numpy()
+                    weights[batch[:used]] = found[:used]
+                bar.advance(int((last[here[:used]] == k).sum()))
+            return rows, weights
+
+        with progress.step("rows", len(ids)) as bar:
+            made = chosen(ids, several, self.config.candidates, propose, seed=seed)
         self._net = net.to("cpu")
-        return pd.concat(made, ignore_index=True) if made else table.decode(*_no_rows(d))
+        return table.decode(made[:, :d].astype(np.int64), made[:, d:])
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""
@@ -191,7 +210,3 @@ def _network(table: TokenTable, size: Size) -> MaskedNetwork:
     along = [column.place_table().mean(axis=1) for column in table.columns]
     counts = [column.counts for column in table.columns]
     return MaskedNetwork(counts, along, hidden=size.hidden, layers=size.layers)
-
-
-def _no_rows(d: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.empty((0, d), dtype=np.int64), np.empty((0, d))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -31,6 +32,20 @@ def groups(order: Sequence[int], entropies: Sequence[float], steps: int) -> list
     return [group for group in found if group]
 
 
+class Uncovered(NamedTuple):
+    """Rows without hidden cells.
+
+    Args:
+        tokens: int64 (b, d).
+        places: the same on a common scale, (b, d).
+        log_probability: of the tokens that were drawn, each given those before it, (b,).
+    """
+
+    tokens: torch.Tensor
+    places: torch.Tensor
+    log_probability: torch.Tensor
+
+
 @torch.inference_mode()
 def uncover(
     net: MaskedNetwork,
@@ -39,8 +54,8 @@ def uncover(
     uniform: torch.Tensor,
     steps: Sequence[Sequence[int]],
     tables: Sequence[torch.Tensor],
-) -> torch.Tensor:
-    """Return rows without hidden cells, int64 (b, d).
+) -> Uncovered:
+    """Draw the hidden cells of rows.
 
     Args:
         net: the network.
@@ -52,24 +67,53 @@ def uncover(
         tables: per column, the places along each of its tokens, (size, k).
     """
     tokens, places, heads = tokens.clone(), places.clone(), net.heads()
+    total = torch.zeros(len(tokens), dtype=torch.float64, device=tokens.device)
     for columns in steps:
         if not bool((tokens[:, list(columns)] == MASKED).any()):
             continue
         state = net.state(tokens, places)
         for j in columns:
-            drawn = _draw(heads[j](state), uniform[:, j])
+            shares = heads[j](state).double().softmax(dim=1)
+            drawn = _draw(shares, uniform[:, j])
             free = tokens[:, j] == MASKED
+            total += shares.gather(1, drawn[:, None])[:, 0].log() * free
             tokens[:, j] = torch.where(free, drawn, tokens[:, j])
             place = _along(tables[j][drawn], uniform[:, tokens.shape[1] + j])
             places[:, j] = torch.where(free, place, places[:, j])
-    return tokens
+    return Uncovered(tokens, places, total)
 
 
-def _draw(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+@torch.inference_mode()
+def log_probability(
+    net: MaskedNetwork,
+    tokens: torch.Tensor,
+    places: torch.Tensor,
+    steps: Sequence[Sequence[int]],
+) -> torch.Tensor:
+    """Return how likely whole rows are to be drawn where nothing is known, float64 (b,).
+
+    Args:
+        net: the network.
+        tokens: rows without hidden cells, (b, d).
+        places: the same on a common scale, (b, d).
+        steps: the columns uncovered in each step.
+    """
+    shown, along, heads = torch.full_like(tokens, MASKED), torch.zeros_like(places), net.heads()
+    total = torch.zeros(len(tokens), dtype=torch.float64, device=tokens.device)
+    for columns in steps:
+        state = net.state(shown, along)
+        for j in columns:
+            found = heads[j](state).double().log_softmax(dim=1)
+            total += found.gather(1, tokens[:, j, None])[:, 0]
+            shown[:, j], along[:, j] = tokens[:, j], places[:, j]
+    return total
+
+
+def _draw(shares: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     """Return one token per row, (b,), by inversion of its distribution function."""
-    upper = logits.double().softmax(dim=1).cumsum(dim=1)  # (b, size)
+    upper = shares.cumsum(dim=1)  # (b, size)
     drawn = (upper < (uniform * upper[:, -1])[:, None]).sum(dim=1)
-    return drawn.clamp(max=logits.shape[1] - 1)
+    return drawn.clamp(max=shares.shape[1] - 1)
 
 
 def _along(places: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:

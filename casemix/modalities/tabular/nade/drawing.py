@@ -12,6 +12,7 @@ from casemix.core import seeding
 from casemix.core.batches import fixed_batches
 from casemix.core.progress import Step
 from casemix.core.training import device
+from casemix.modalities.tabular.candidates import chosen, late
 from casemix.modalities.tabular.nade.ensemble import Ensemble
 
 
@@ -22,8 +23,7 @@ class Drawing:
     Args:
         ensembles: take turns.
         candidates: rows drawn for each row that has a cell known after unknown ones; one of them
-            is chosen, in proportion to how likely it is as a whole row (sampling-importance
-            resampling).
+            is chosen, in proportion to how likely it is as a whole row.
         batch: rows drawn at a time; part of what makes a row bit-identical.
         seed: seed of the draws.
     """
@@ -44,27 +44,27 @@ class Drawing:
             ids: sample ids, n.
             bar: is advanced by the rows.
         """
-        where, n = device(), len(ids)
         turn = seeding.uniform(self.seed, ids, 1, stream="turn")[:, 0] * len(self.ensembles)
-        u = seeding.uniform(self.seed, ids, self.candidates, stream="choice")
-        several = np.any([e.late(known).numpy() for e in self.ensembles], axis=0)
+        several = np.any([late(known[:, e.order].numpy()) for e in self.ensembles], axis=0)
         last = np.where(several, self.candidates - 1, 0)
-        drawn, highest = np.empty(tuple(tokens.shape), dtype=np.int64), np.full(n, -np.inf)
-        nets = [net.to(where) for ensemble in self.ensembles for net in ensemble.nets]
-        for k in range(self.candidates):
-            turns = (turn.astype(int) + k) % len(self.ensembles)
+        nets = [net.to(device()) for ensemble in self.ensembles for net in ensemble.nets]
+
+        def propose(k: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            rows, weights = np.empty((len(at), tokens.shape[1]), np.int64), np.empty(len(at))
+            turns = (turn[at].astype(int) + k) % len(self.ensembles)
             for m, ensemble in enumerate(self.ensembles):
-                mine = np.flatnonzero((turns == m) & (k <= last))
+                mine = np.flatnonzero(turns == m)
                 for batch, used in fixed_batches(len(mine), self.batch):
-                    at = mine[batch]
-                    start = tokens[at].to(where), known[at].to(where)
-                    rows, weights = self._candidates(k, ensemble, *start, [ids[i] for i in at])
-                    # The largest of log-weights with Gumbel noise is a draw in proportion to the
-                    # weights.
-                    score = weights - np.log(-np.log(u[at, k]))
-                    better = np.flatnonzero(score[:used] > highest[at[:used]])
-                    drawn[at[better]], highest[at[better]] = rows[better], score[better]
-                    bar.advance(int((last[at[:used]] == k).sum()))
+                    here = at[mine[batch]]
+                    start = tokens[here], known[here]
+                    found = self._candidates(k, ensemble, *start, [ids[i] for i in here])
+                    rows[mine[batch[:used]]], weights[mine[batch[:used]]] = (
+                        part[:used] for part in found
+                    )
+                    bar.advance(int((last[here[:used]] == k).sum()))
+            return rows, weights
+
+        drawn = chosen(ids, several, self.candidates, propose, seed=self.seed)
         for net in nets:
             net.to("cpu")
         return drawn
@@ -78,11 +78,9 @@ class Drawing:
         ids: Sequence[str],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the k-th candidates, (b, d), and their log-weights, (b,)."""
-        cells = tokens.shape[1]
+        where, cells = device(), tokens.shape[1]
         u = seeding.uniform(self.seed, ids, cells + ensemble.width, stream=f"candidate {k}")
-        uniform, thinned = (
-            torch.from_numpy(u).to(tokens.device).split([cells, ensemble.width], dim=1)
-        )
-        keeps = ensemble.kept(thinned)
+        uniform, thinned = torch.from_numpy(u).to(where).split([cells, ensemble.width], dim=1)
+        tokens, known, keeps = tokens.to(where), known.to(where), ensemble.kept(thinned)
         rows = ensemble.draw(tokens, known, uniform, keeps)
         return rows.cpu().numpy(), ensemble.ahead(rows, known, keeps).cpu().numpy()

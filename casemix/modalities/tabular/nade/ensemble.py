@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from casemix.modalities.tabular.candidates import late
 from casemix.modalities.tabular.nade.network import Keep, Nade, Walk
 
 
@@ -41,11 +42,6 @@ class Ensemble:
         """Return what rows do without, per network; ``uniform``: in (0, 1), (b, width)."""
         parts = uniform.split([sum(net.widths) for net in self.nets], dim=1)
         return [net.kept(part) for net, part in zip(self.nets, parts, strict=True)]
-
-    def late(self, known: torch.Tensor) -> torch.Tensor:
-        """Return which rows have a known cell (b, d) that comes after an unknown one, bool (b,)."""
-        mine = known[:, self.order]
-        return (mine[:, 1:] & ~mine[:, :-1]).any(dim=1)
 
     @torch.inference_mode()
     def draw(
@@ -93,11 +89,12 @@ class Ensemble:
             Log-probabilities less those of the draw, float (b,); 0 where the known cells come
             first in the order.
         """
-        late = self.late(known)
-        if not late.any():
+        some = late(known[:, self.order].cpu().numpy())
+        if not some.any():
             return torch.zeros(len(tokens), device=tokens.device)
         whole = self.log_probability(tokens, torch.zeros_like(known), keeps)
-        return (whole - self.log_probability(tokens, known, keeps)) * late
+        found = whole - self.log_probability(tokens, known, keeps)
+        return found * torch.from_numpy(some).to(found.device)
 
     def log_probability(
         self, tokens: torch.Tensor, known: torch.Tensor, keeps: Sequence[Keep]

@@ -9,10 +9,25 @@ from casemix.core.progress import Progress
 from casemix.core.training import TrainConfig, seeded
 from casemix.modalities.tabular.masked.masking import MaskedLoss
 from casemix.modalities.tabular.masked.network import MaskedNetwork
-from casemix.modalities.tabular.masked.sampling import groups, uncover
+from casemix.modalities.tabular.masked.sampling import groups, log_probability, uncover
 from casemix.modalities.tabular.masked.size import Size
 from casemix.modalities.tabular.masked.stopping import stopped
 from casemix.modalities.tabular.masked.tokens import MASKED, TokenColumn
+
+
+@pytest.fixture(scope="module")
+def told():
+    """A network that finds column 0 from 1 less well than 1 from 0, and every row there is."""
+    counts = [np.array([1.0, 0.0, 1.0, 1.0]), np.array([1.0, 0.0, 1.0])]  # none is masked
+    places = [np.zeros(4), np.zeros(3)]
+    net = seeded(3, lambda: MaskedNetwork(counts, places, hidden=8, layers=1))
+    with torch.no_grad():
+        net.head.normal_(generator=noise(0))
+    return net.eval(), torch.cartesian_prod(torch.tensor([0, 2, 3]), torch.tensor([0, 2]))
+
+
+def noise(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +124,32 @@ def test_an_untrained_network_draws_the_shares_of_the_tokens_and_keeps_given_cel
     tokens[:100, 0] = 0
     uniform = torch.rand((5000, 4), generator=torch.Generator().manual_seed(0))
     tables = [torch.zeros(4, 9), torch.zeros(5, 9)]
-    drawn = uncover(net, tokens, torch.zeros(5000, 2), uniform, [[1], [0]], tables).numpy()
+    drawn = uncover(net, tokens, torch.zeros(5000, 2), uniform, [[1], [0]], tables).tokens.numpy()
     assert (drawn[:100, 0] == 0).all()
     assert np.allclose(np.bincount(drawn[100:, 0]) / 4900, [0.1, 0, 0.3, 0.6], atol=0.03)
     assert np.allclose(np.bincount(drawn[:, 1]) / 5000, [0, 0, 0.1, 0, 0.9], atol=0.02)
+
+
+def test_rows_are_drawn_as_likely_as_the_network_says_and_weights_undo_the_known_cell(told):
+    net, rows = told
+    steps, tables, code = [[0], [1]], [torch.zeros(4, 9), torch.zeros(3, 9)], torch.tensor([3, 1])
+    whole = log_probability(net, rows, torch.zeros(rows.shape), steps).exp()
+    assert float(whole.sum()) == pytest.approx(1.0, abs=1e-6)
+    start, uniform = torch.full((40_000, 2), MASKED), torch.rand((40_000, 4), generator=noise(1))
+    none = torch.zeros(start.shape)
+    drawn = uncover(net, start, none, uniform, steps, tables)
+    which = torch.full((12,), -1).index_put((rows @ code,), torch.arange(6))[drawn.tokens @ code]
+    assert np.allclose(torch.bincount(which) / len(which), whole, atol=0.008)
+    assert torch.allclose(drawn.log_probability, whole.log()[which])
+    start[:, 1] = 2
+    around = uncover(net, start, none, uniform, steps, tables)
+    weight = log_probability(net, around.tokens, none, steps) - around.log_probability
+    first = around.tokens[:, 0]
+    weighted = torch.bincount(first, weights=weight.exp())[[0, 2, 3]]
+    expected = whole[1::2] / whole[1::2].sum()  # of the rows that have the known cell
+    assert np.allclose(weighted / weighted.sum(), expected, atol=0.01)
+    plain = torch.bincount(first)[[0, 2, 3]] / len(start)
+    assert float((plain - expected).abs().sum()) > 0.05
 
 
 def test_dropout_leaves_out_its_share_and_keeps_the_mean():
