@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 
 from casemix.core import artifact, seeding
-from casemix.core.batches import fixed_batches
 from casemix.core.code_columns import CodeColumns
 from casemix.core.conditions import ALL_KINDS, Conditions
 from casemix.core.fields import Kind
@@ -20,7 +19,7 @@ from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, device, load_state, seeded, state_arrays, train
-from casemix.modalities.tabular.candidates import chosen, late
+from casemix.modalities.tabular.candidates import Draws, late
 from casemix.modalities.tabular.masked.network import MaskedNetwork
 from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.sampling import log_probability, uncover
@@ -152,28 +151,21 @@ class MaskedDiffusion(Generator):
         steps = table.steps(self.config.steps)
         tables = [torch.from_numpy(c.place_table()).to(where) for c in table.columns]
         several = late((tokens != MASKED).numpy()[:, [j for step in steps for j in step]])
-        last = np.where(several, self.config.candidates - 1, 0)
+        draws = Draws(ids, several, self.config.candidates, self.config.batch, seed)
         net = self._net.to(where)
 
-        def propose(k: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            rows, weights = np.empty((len(at), 2 * d)), np.zeros(len(at))
-            for batch, used in fixed_batches(len(at), self.config.batch):
-                here = at[batch]
-                u = seeding.uniform(seed, [ids[i] for i in here], 2 * d, stream=f"cells {k}")
-                uniform = torch.from_numpy(u).to(where)  # (b, 2 d)
-                start = tokens[here].to(where), places[here].to(where)
-                drawn = uncover(net, *start, uniform, steps, tables)
-                rows[batch[:used], :d] = drawn.tokens.cpu().numpy()[:used]
-                rows[batch[:used], d:] = u[:used, d:]
-                if several[here].any():
-                    whole = log_probability(net, drawn.tokens, drawn.places, steps)
-                    found = (whole - drawn.log_probability).cpu().numpy()
-                    weights[batch[:used]] = found[:used]
-                bar.advance(int((last[here[:used]] == k).sum()))
-            return rows, weights
+        def propose(k: int, _: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            u = seeding.uniform(seed, [ids[i] for i in at], 2 * d, stream=f"cells {k}")
+            start = tokens[at].to(where), places[at].to(where)
+            drawn = uncover(net, *start, torch.from_numpy(u).to(where), steps, tables)
+            rows = np.concatenate([drawn.tokens.cpu().numpy(), u[:, d:]], axis=1)
+            if not several[at].any():
+                return rows, np.zeros(len(at))
+            whole = log_probability(net, drawn.tokens, drawn.places, steps)
+            return rows, (whole - drawn.log_probability).cpu().numpy()
 
         with progress.step("rows", len(ids)) as bar:
-            made = chosen(ids, several, self.config.candidates, propose, seed=seed)
+            made = draws.rows(np.empty((len(ids), 2 * d)), propose, bar)
         self._net = net.to("cpu")
         return table.decode(made[:, :d].astype(np.int64), made[:, d:])
 

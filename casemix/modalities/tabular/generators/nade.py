@@ -19,10 +19,11 @@ from casemix.core.generator import Generator
 from casemix.core.progress import Progress
 from casemix.core.samples import Samples
 from casemix.core.training import TrainConfig, load_state, seeded, state_arrays, train
+from casemix.modalities.tabular.candidates import Draws
 from casemix.modalities.tabular.masked.row_tokens import RowTokens
 from casemix.modalities.tabular.masked.tokens import MASKED
 from casemix.modalities.tabular.nade.build import Size, network
-from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.drawing import drawn, needs_several
 from casemix.modalities.tabular.nade.ensemble import Ensemble
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import Nade as Network
@@ -194,11 +195,13 @@ class Nade(Generator):
         asked = given.align(rows.fitted.given)
         known = rows.known(asked)
         tokens, _ = rows.table.asked(known)
-        drawing = Drawing(self._ensembles, self.config.candidates, self.config.batch, seed)
+        fixed, ids = tokens != MASKED, known.sample_ids
+        several = needs_several(self._ensembles, fixed)
+        draws = Draws(ids, several, self.config.candidates, self.config.batch, seed)
         with (progress or Progress()).step("rows", len(tokens)) as bar:
-            drawn = drawing.rows(tokens, tokens != MASKED, known.sample_ids, bar)
-        within = seeding.uniform(seed, known.sample_ids, drawn.shape[1], stream="within")
-        return rows.samples(rows.table.decode(drawn, within), asked)
+            made = drawn(self._ensembles, tokens, fixed, draws, bar)
+        within = seeding.uniform(seed, ids, made.shape[1], stream="within")
+        return rows.samples(rows.table.decode(made, within), asked)
 
     def save(self, folder: Path) -> None:
         """Write the model (see `Generator.save`)."""

@@ -8,9 +8,10 @@ import torch
 from casemix.core.fields import Field, Kind, Schema
 from casemix.core.progress import Step
 from casemix.core.training import seeded
+from casemix.modalities.tabular.candidates import Draws
 from casemix.modalities.tabular.masked.table import TokenTable
 from casemix.modalities.tabular.nade.build import Size, network
-from casemix.modalities.tabular.nade.drawing import Drawing
+from casemix.modalities.tabular.nade.drawing import drawn, needs_several
 from casemix.modalities.tabular.nade.ensemble import Ensemble
 from casemix.modalities.tabular.nade.known_cells import KnownCells
 from casemix.modalities.tabular.nade.network import NOTHING_DROPPED, Keep, Nade
@@ -37,6 +38,12 @@ def _untrained(order, dropout=0.0):
     return Nade(counts, places, order, hidden=16, inner=8, dropout=dropout, paired=[0, 2])
 
 
+def rows_of(ensembles, tokens, known, candidates):
+    ids = [str(i) for i in range(len(tokens))]
+    draws = Draws(ids, needs_several(ensembles, known), candidates, 256, seed=0)
+    return drawn(ensembles, tokens, known, draws, Step())
+
+
 def log_probability(net, known):
     with torch.no_grad():
         return -net(ROWS, known.expand(ROWS.shape)).double().sum(1)
@@ -52,8 +59,8 @@ def test_rows_are_drawn_with_the_probability_that_the_network_gives_them(net):
     u = torch.from_numpy(np.random.default_rng(0).random((n, 3)))
     nothing = torch.zeros(n, 3, dtype=torch.bool)
     start = torch.ones(n, 3, dtype=torch.long), nothing, u
-    drawn = Ensemble([net]).draw(*start, [NOTHING_DROPPED])
-    share = torch.bincount(drawn @ CODE, minlength=24) / n
+    made = Ensemble([net]).draw(*start, [NOTHING_DROPPED])
+    share = torch.bincount(made @ CODE, minlength=24) / n
     expected = log_probability(net, nothing[0]).exp()
     assert np.allclose(share, expected, atol=0.008)
 
@@ -66,8 +73,8 @@ def test_rows_of_several_networks_are_drawn_from_the_mean_of_each_cell(net):
     both = Ensemble([net, other])
     u = torch.from_numpy(np.random.default_rng(2).random((n, 3)))
     nothing = torch.zeros(n, 3, dtype=torch.bool)
-    drawn = both.draw(torch.ones(n, 3, dtype=torch.long), nothing, u, keeps)
-    share = torch.bincount(drawn @ CODE, minlength=24) / n
+    made = both.draw(torch.ones(n, 3, dtype=torch.long), nothing, u, keeps)
+    share = torch.bincount(made @ CODE, minlength=24) / n
     with torch.no_grad():
         cells = torch.stack([-one(ROWS, nothing[:24]) for one in both.nets]).double().exp().mean(0)
     expected = cells.prod(dim=1)
@@ -87,8 +94,8 @@ def test_rows_are_drawn_from_the_mixture_of_thinned_networks(net):
     which = torch.arange(n) % masks
     nothing = torch.zeros(n, 3, dtype=torch.bool)
     start = torch.ones(n, 3, dtype=torch.long), nothing, torch.from_numpy(rng.random((n, 3)))
-    drawn = Ensemble([thin]).draw(*start, [Keep(own.hidden[which], own.inner[which])])
-    share = torch.bincount(drawn @ CODE, minlength=24) / n
+    made = Ensemble([thin]).draw(*start, [Keep(own.hidden[which], own.inner[which])])
+    share = torch.bincount(made @ CODE, minlength=24) / n
     with torch.no_grad():
         single = [
             -thin(ROWS, nothing[:24], Keep(*(x[k].expand(24, -1) for x in own))).sum(1)
@@ -131,14 +138,12 @@ def test_weighted_draws_around_a_known_cell_are_rows_of_the_whole_that_have_it(n
     known = torch.zeros(n, 3, dtype=torch.bool)
     known[:, last] = True
     tokens = torch.ones(n, 3, dtype=torch.long)
-    ids = [str(i) for i in range(n)]
     whole = log_probability(net, torch.zeros(3, dtype=torch.bool)).exp() * (ROWS[:, last] == 1)
     expected = (whole / whole.sum())[whole > 0]
     code = ROWS @ CODE
     error = []
     for candidates in (1, 40):
-        drawn = Drawing([Ensemble([net])], candidates, 1000, 0).rows(tokens, known, ids, Step())
-        found = torch.from_numpy(drawn) @ CODE
+        found = torch.from_numpy(rows_of([Ensemble([net])], tokens, known, candidates)) @ CODE
         share = torch.stack([(found == c).float().mean() for c in code[whole > 0]])
         error.append(float((share - expected).abs().sum()))
     assert error[1] < 0.15
@@ -162,12 +167,10 @@ def test_networks_take_turns_and_rows_that_need_one_candidate_do_not_see_the_oth
         ensembles.append(Ensemble([sure]))
     known = torch.zeros(n, 3, dtype=torch.bool)
     tokens = torch.ones(n, 3, dtype=torch.long)
-    ids = [str(i) for i in range(n)]
-    bar = Step()
-    alone = Drawing(ensembles, 4, 64, 0).rows(tokens, known, ids, bar)
+    alone = rows_of(ensembles, tokens, known, 4)
     assert alone[:, net.order[0]].mean() == pytest.approx(0.5, abs=0.04)
     known[::2, late] = True
-    mixed = Drawing(ensembles, 4, 64, 0).rows(tokens, known, ids, bar)
+    mixed = rows_of(ensembles, tokens, known, 4)
     assert (mixed[1::2] == alone[1::2]).all()
     assert (mixed[::2, late] == 1).all()
 
